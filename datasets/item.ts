@@ -1,0 +1,19 @@
+/** A chat message as the OpenAI API writes it; other fields are kept. */
+export interface Message {
+  readonly role: string
+  readonly content: string | readonly unknown[] | null
+  readonly [field: string]: unknown
+}
+
+/** One case of a dataset. */
+export interface DatasetItem {
+  readonly id: string
+  readonly messages: readonly Message[]
+  readonly reference?: string
+  readonly context?: readonly string[]
+  readonly schema?: Readonly<Record<string, unknown>>
+  readonly tools?: readonly unknown[]
+  readonly expectedToolCalls?: readonly unknown[]
+  readonly tags?: readonly string[]
+  readonly slice?: Readonly<Record<string, string>>
+}

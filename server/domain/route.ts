@@ -1,0 +1,97 @@
+/** A model of a provider, written `provider/model`; the model part may itself contain slashes. */
+export type ModelRef = string
+
+/** One entry of a pool: a model and, for `weighted`, its share of the pool's traffic (0 means drained). */
+export interface Target {
+  readonly model: ModelRef
+  /** Relative weight, 0 or more; 1 when the spec names only the model. */
+  readonly weight: number
+}
+
+export type ConditionOperator = 'eq' | 'ne' | 'in' | 'nin' | 'gt' | 'gte' | 'lt' | 'lte' | 'exists'
+
+/** A scalar is short for `{eq: scalar}`. */
+export type FieldTest = string | number | boolean | Partial<Readonly<Record<ConditionOperator, unknown>>>
+
+/** A rule's `when`: fields and combinators side by side are all required. */
+export interface Condition {
+  readonly all?: readonly Condition[]
+  readonly any?: readonly Condition[]
+  readonly not?: Condition
+  readonly [field: string]: FieldTest | readonly Condition[] | Condition | undefined
+}
+
+export type StrategyName = 'priority' | 'weighted' | 'least-busy' | 'cost' | 'latency' | 'quality' | 'hybrid'
+
+export interface Select {
+  readonly strategy: StrategyName
+  /** `cost` only: the author accepts that no quality floor stands behind the cheapest model. */
+  readonly acceptAnyQuality?: boolean
+  /** `hybrid` only. */
+  readonly order?: readonly { readonly by: 'cost' | 'quality' | 'latency'; readonly within?: number }[]
+}
+
+export interface Constraints {
+  readonly regions?: readonly string[]
+  readonly dataPolicies?: readonly string[]
+  readonly capabilities?: readonly string[]
+  readonly providers?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
+  readonly maxCostUsd?: number
+  readonly maxLatencyMs?: { readonly p50?: number; readonly p95?: number; readonly p99?: number }
+  readonly minQuality?: { readonly metric: string; readonly score: number }
+}
+
+export interface Rule {
+  readonly name: string
+  readonly when: Condition
+  readonly models?: readonly (ModelRef | { readonly model: ModelRef; readonly weight?: number })[]
+  readonly constraints?: Constraints
+  readonly select?: Select
+}
+
+export type RetryReason = 'timeout' | 'rate_limit' | 'server_error' | 'connection'
+
+export interface RouteSpec {
+  readonly models: readonly (ModelRef | { readonly model: ModelRef; readonly weight?: number })[]
+  readonly prompt?: { readonly name: string; readonly version: number }
+  readonly task?: {
+    readonly default?: string
+    readonly classifier?: { readonly kind: string; readonly [k: string]: unknown }
+  }
+  readonly constraints?: Constraints
+  readonly rules?: readonly Rule[]
+  readonly select?: Select
+  readonly fallbacks?: readonly ModelRef[]
+  /** attempts: tries per target, 1 to 5, the first included. Default 2 on all reasons. */
+  readonly retry?: { readonly attempts?: number; readonly on?: readonly RetryReason[] }
+  readonly timeouts?: {
+    readonly connectMs?: number
+    readonly firstTokenMs?: number
+    readonly idleMs?: number
+    readonly totalMs?: number
+  }
+  /** Merged under the request's own fields: the request wins. */
+  readonly parameters?: Readonly<Record<string, unknown>>
+}
+
+/** An immutable version of a route: never updated, only followed by the next. */
+export interface RouteVersion {
+  readonly route: string
+  readonly version: number
+  readonly spec: RouteSpec
+  /** sha256 of the canonical JSON of the spec, hex. */
+  readonly digest: string
+}
+
+/** The pool of a spec or rule with weights filled in. */
+export function poolOf(models: RouteSpec['models']): Target[] {
+  return models.map((m) =>
+    typeof m === 'string' ? { model: m, weight: 1 } : { model: m.model, weight: m.weight ?? 1 },
+  )
+}
+
+/** Every model a spec can reach: pool, rules and fallbacks, each once, in order of appearance. */
+export function modelsOf(spec: RouteSpec): ModelRef[] {
+  const pools = [spec.models, ...(spec.rules ?? []).map((rule) => rule.models ?? [])]
+  return [...new Set([...pools.flatMap((p) => poolOf(p).map((t) => t.model)), ...(spec.fallbacks ?? [])])]
+}
