@@ -1,0 +1,58 @@
+import { type Migration, Migrator } from 'kysely/migration'
+import * as m0001 from '#migrations/0001_catalogue_and_routes.ts'
+import * as m0002 from '#migrations/0002_proposals.ts'
+import * as m0003 from '#migrations/0003_datasets_and_eval_runs.ts'
+import * as m0004 from '#migrations/0004_decision_log.ts'
+import * as m0005 from '#migrations/0005_people_and_audit.ts'
+import type { Database } from './database.ts'
+
+/** In order of application; a merged migration is never edited. */
+const migrations: Record<string, Migration> = {
+  '0001_catalogue_and_routes': m0001,
+  '0002_proposals': m0002,
+  '0003_datasets_and_eval_runs': m0003,
+  '0004_decision_log': m0004,
+  '0005_people_and_audit': m0005,
+}
+
+/** A database written by a newer Interlock: starting would misread it. */
+export class NewerSchemaError extends Error {
+  readonly code = 'NEWER_SCHEMA'
+  constructor(names: readonly string[]) {
+    super(
+      `the database has migrations this version does not know (${names.join(', ')}); start the newer version instead`,
+    )
+    this.name = 'NewerSchemaError'
+  }
+}
+
+/**
+ * Brings the schema up to date, under the migrator's advisory lock so that replicas may start together.
+ *
+ * @returns the names applied now
+ * @throws NewerSchemaError, or the error of the failed migration (its changes are rolled back)
+ */
+export async function migrate(db: Database): Promise<string[]> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => migrations },
+    migrationTableName: 'schema_migrations',
+    migrationLockTableName: 'schema_migration_lock',
+  })
+  const unknown = (await appliedNames(db)).filter((name) => migrations[name] === undefined)
+  if (unknown.length > 0) throw new NewerSchemaError(unknown)
+  const { error, results } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+  return (results ?? []).map((result) => result.migrationName)
+}
+
+async function appliedNames(db: Database): Promise<string[]> {
+  const tables = await db.introspection.getTables()
+  if (!tables.some((table) => table.name === 'schema_migrations')) return []
+  const rows = await db
+    .withTables<{ schema_migrations: { name: string } }>()
+    .selectFrom('schema_migrations')
+    .select('name')
+    .execute()
+  return rows.map((row) => row.name)
+}
