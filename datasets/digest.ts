@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import type { DatasetItem } from './item.ts'
+
+/**
+ * JSON with one spelling per value (RFC 8785): object keys sorted by UTF-16 code unit, no white space, numbers as ECMAScript
+ * writes them, fields that are undefined left out.
+ * @throws TypeError for what JSON cannot hold: NaN, infinity, bigint, function, symbol, undefined outside an object field
+ */
+export function canonicalJson(value: unknown): string {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new TypeError(`${value} has no JSON form`)
+    return JSON.stringify(value)
+  }
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value !== 'object') throw new TypeError(`a ${typeof value} has no JSON form`)
+  const fields: string[] = []
+  for (const [key, child] of Object.entries(value).sort(byKey)) {
+    if (child !== undefined) fields.push(`${JSON.stringify(key)}:${canonicalJson(child)}`)
+  }
+  return `{${fields.join(',')}}`
+}
+
+/** sha256 of a value's canonical JSON, hex. */
+export function canonicalDigest(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+}
+
+/**
+ * Content digest of a dataset version, 64 hex digits: sha256 over one canonical line per item. The order of fields does not
+ * count; the order of items does, because results are stored by position.
+ */
+export function datasetDigest(items: readonly DatasetItem[]): string {
+  const hash = createHash('sha256')
+  for (const item of items) hash.update(canonicalJson(item)).update('\n')
+  return hash.digest('hex')
+}
+
+function byKey([left]: [string, unknown], [right]: [string, unknown]): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}
