@@ -31,7 +31,7 @@ const kinds: ProposalEvent['kind'][] = [
   'resume',
 ]
 
-function after(events: readonly ProposalEvent['kind'][], of: RolloutPlan = plan): ProposalState {
+function stateAfter(events: readonly ProposalEvent['kind'][], of: RolloutPlan = plan): ProposalState {
   return events.reduce<ProposalState>((state, kind) => {
     const transition = next(state, { kind }, of)
     return transition.kind === 'moved' ? transition.state : state
@@ -70,21 +70,23 @@ describe('proposal transitions (D4 to D9)', () => {
   })
 
   test('evidence never replaces an approval', () => {
-    const waiting = after(['stage_passed', 'stage_passed', 'stage_passed'])
+    const waiting = stateAfter(['stage_passed', 'stage_passed', 'stage_passed'])
     expect(next(waiting, { kind: 'stage_passed' }, plan)).toMatchObject({ kind: 'refused' })
   })
 
   test('an inconclusive canary is rolled back and an inconclusive offline stage fails', () => {
-    expect(after(['stage_passed', 'inconclusive']).status).toBe('failed')
-    expect(after(['stage_passed', 'stage_passed', 'stage_passed', 'approve', 'inconclusive']).status).toBe(
+    expect(stateAfter(['stage_passed', 'inconclusive']).status).toBe('failed')
+    expect(stateAfter(['stage_passed', 'stage_passed', 'stage_passed', 'approve', 'inconclusive']).status).toBe(
       'rolled_back',
     )
   })
 
   test('a paused proposal is rolled back all the same', () => {
-    const paused = after(['stage_passed', 'stage_passed', 'stage_passed', 'approve', 'pause'])
+    const paused = stateAfter(['stage_passed', 'stage_passed', 'stage_passed', 'approve', 'pause'])
     expect(next(paused, { kind: 'stage_passed' }, plan).kind).toBe('refused')
-    expect(after(['stage_passed', 'stage_passed', 'stage_passed', 'approve', 'pause', 'stage_failed'])).toMatchObject({
+    expect(
+      stateAfter(['stage_passed', 'stage_passed', 'stage_passed', 'approve', 'pause', 'stage_failed']),
+    ).toMatchObject({
       status: 'rolled_back',
       shareBp: 0,
     })
@@ -125,7 +127,7 @@ describe('proposal transitions (D4 to D9)', () => {
   test('what is allowed is exactly what is not refused, for the acts of people', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...kinds), { maxLength: 12 }), (events) => {
-        const state = after(events)
+        const state = stateAfter(events)
         for (const kind of ['approve', 'reject', 'abort', 'roll_back', 'pause', 'resume'] as const) {
           expect(next(state, { kind }, plan).kind === 'moved').toBe(allowedIn(state).includes(kind))
         }
@@ -135,11 +137,11 @@ describe('proposal transitions (D4 to D9)', () => {
 
   test('every end can be reached', () => {
     const reached = new Set([
-      after(['stage_passed', 'reject']).status,
-      after(['abort']).status,
-      after(['stage_passed', 'stage_failed']).status,
-      after(['roll_back']).status,
-      after(['stage_passed', 'stage_passed', 'stage_passed'], { canary: { steps: [10] } }).status,
+      stateAfter(['stage_passed', 'reject']).status,
+      stateAfter(['abort']).status,
+      stateAfter(['stage_passed', 'stage_failed']).status,
+      stateAfter(['roll_back']).status,
+      stateAfter(['stage_passed', 'stage_passed', 'stage_passed'], { canary: { steps: [10] } }).status,
     ])
     expect([...reached].sort()).toEqual([...endStatuses].sort())
   })
