@@ -211,3 +211,21 @@ export interface CaseView {
     readonly difference: number | null
   }[]
 }
+
+/** The page's one sentence, with the single reason that drives it. */
+export interface Headline {
+  readonly verdict: VerdictName | 'waiting'
+  readonly sentence: string
+  readonly reason: string
+  /** Age of the evidence behind it; null: none. */
+  readonly evidenceAt: number | null
+}
+
+export interface EvalRunSummary {
+  readonly id: string
+  readonly dataset: string
+  readonly datasetVersion: number
+  readonly status: 'running' | 'completed' | 'failed' | 'cancelled'
+  readonly planned: number
+  readonly answered: number
+}

@@ -1,15 +1,16 @@
+import type { DecisionsView, DecisionView } from './decision-view.ts'
+import type { EvalRunView } from './eval-run-view.ts'
 import type {
   ActionView,
-  CaseView,
   DiffView,
-  Fact,
+  EvalRunSummary,
   GateRow,
+  Headline,
   ProposalStatusName,
   ProposalSummary,
   ReasonLine,
   StageName,
   TrafficView,
-  VerdictName,
 } from './view-parts.ts'
 
 /** What surrounds every page. Times are milliseconds since the epoch. */
@@ -153,15 +154,6 @@ export interface ProposalView {
   readonly convergence: ConvergenceView | null
 }
 
-/** The page's one sentence, with the single reason that drives it. */
-export interface Headline {
-  readonly verdict: VerdictName | 'waiting'
-  readonly sentence: string
-  readonly reason: string
-  /** Age of the evidence behind it; null: none. */
-  readonly evidenceAt: number | null
-}
-
 /** One stop of the stage rail. `stepPercent` is set for canary steps. */
 export interface StageView {
   readonly stage: StageName | 'promoted'
@@ -201,15 +193,6 @@ export interface FunnelRow {
   readonly errored: number
 }
 
-export interface EvalRunSummary {
-  readonly id: string
-  readonly dataset: string
-  readonly datasetVersion: number
-  readonly status: 'running' | 'completed' | 'failed' | 'cancelled'
-  readonly planned: number
-  readonly answered: number
-}
-
 export interface ApprovalView {
   readonly before: string
   /** null: still open. */
@@ -242,145 +225,6 @@ export interface ConvergenceView {
   readonly gateways: readonly GatewayView[]
   /** When the candidate was last asked; null: never. */
   readonly lastCandidateRequestAt: number | null
-}
-
-export interface EvalRunView {
-  readonly id: string
-  readonly status: EvalRunSummary['status']
-  readonly error: string | null
-  readonly proposal: ProposalSummary | null
-  readonly dataset: string
-  readonly datasetVersion: number
-  readonly createdAt: number
-  readonly createdBy: string
-  readonly finishedAt: number | null
-  readonly headline: Headline
-  readonly targets: readonly EvalTargetView[]
-  readonly gates: readonly GateRow[]
-  readonly comparisons: readonly ComparisonRow[]
-  readonly slices: readonly SliceTable[]
-  readonly regressions: readonly CaseView[]
-  readonly regressionCount: number
-  readonly improvements: readonly CaseView[]
-  readonly improvementCount: number
-  readonly health: readonly EvaluatorHealthRow[]
-  readonly provenance: readonly Fact[]
-}
-
-/** One side of a run with its cost and speed. */
-export interface EvalTargetView {
-  readonly label: string
-  readonly kind: 'baseline' | 'candidate' | 'model'
-  readonly planned: number
-  readonly answered: number
-  readonly errored: number
-  readonly costMicroUsd: number | null
-  readonly inputTokens: number
-  readonly outputTokens: number
-  readonly latencyP50Ms: number | null
-  readonly latencyP95Ms: number | null
-}
-
-/** Baseline against candidate under one evaluator, on the items that both have scored. */
-export interface ComparisonRow {
-  readonly evaluator: string
-  readonly baseline: number | null
-  readonly candidate: number | null
-  readonly difference: number | null
-  /** 95 % interval of the paired difference. */
-  readonly interval: readonly [number, number] | null
-  readonly pairs: number
-  readonly wins: number
-  readonly ties: number
-  readonly losses: number
-}
-
-export interface SliceTable {
-  readonly dimension: string
-  readonly rows: readonly SliceRow[]
-  /** Slices left out because the table is bounded. */
-  readonly hiddenCount: number
-}
-
-export interface SliceRow {
-  readonly slice: string
-  readonly evaluator: string
-  readonly pairs: number
-  readonly baseline: number | null
-  readonly candidate: number | null
-  readonly difference: number | null
-  readonly interval: readonly [number, number] | null
-}
-
-export interface EvaluatorHealthRow {
-  readonly evaluator: string
-  readonly version: string
-  readonly target: string
-  readonly scored: number
-  readonly notApplicable: number
-  readonly unscored: number
-  readonly errored: number
-  readonly mean: number | null
-}
-
-export interface DecisionsView {
-  readonly filters: readonly Fact[]
-  readonly items: readonly DecisionRow[]
-  /** Address of the next page; null: this was the last. */
-  readonly nextUrl: string | null
-  readonly routes: readonly string[]
-}
-
-export interface DecisionRow {
-  readonly requestId: string
-  readonly at: number
-  readonly route: string
-  readonly version: number | null
-  readonly arm: string
-  readonly model: string | null
-  readonly rule: string | null
-  readonly status: number
-  readonly attempts: number
-  readonly isFallback: boolean
-  readonly costMicroUsd: number | null
-  readonly totalMs: number
-}
-
-export interface DecisionView {
-  readonly requestId: string
-  readonly at: number
-  /** Why this model, one sentence. */
-  readonly sentence: string
-  readonly status: number
-  readonly errorCode: string | null
-  readonly facts: readonly Fact[]
-  readonly usage: readonly Fact[]
-  readonly eligible: readonly string[]
-  readonly chosen: string | null
-  readonly excluded: readonly { readonly model: string; readonly by: string; readonly detail: string }[]
-  readonly attempts: readonly AttemptRow[]
-  readonly totalMs: number
-  readonly metadata: readonly Fact[]
-  readonly feedback: readonly {
-    readonly at: number
-    readonly signal: string
-    readonly value: number | null
-    readonly by: string
-    readonly comment: string | null
-  }[]
-  readonly route: string
-  readonly proposalId: string | null
-}
-
-export interface AttemptRow {
-  readonly model: string
-  readonly provider: string
-  readonly startMs: number
-  readonly endMs: number
-  readonly firstTokenMs: number | null
-  readonly status: number | null
-  readonly errorClass: string | null
-  readonly isFallback: boolean
 }
 
 export interface LoginView {
