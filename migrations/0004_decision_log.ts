@@ -35,7 +35,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     ttft_ms integer,
     total_ms integer not null,
     key_id text not null,
-    metadata jsonb not null
+    metadata jsonb not null,
+    facts jsonb not null
   )`.execute(db)
   await sql`create index decisions_recent on decisions (at desc, request_id desc)`.execute(db)
   await sql`create index decisions_by_route on decisions (route, at desc, request_id desc)`.execute(db)

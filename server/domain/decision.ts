@@ -1,4 +1,5 @@
 import type { Arm } from './evidence.ts'
+import type { RecordedFacts } from './request-facts.ts'
 
 /** Why a model of the pool could not be chosen. */
 export interface Exclusion {
@@ -72,4 +73,6 @@ export interface DecisionRecord {
   readonly keyId: string
   /** workflow, user, team, project, environment, region, sensitivity, task, account, session and the request's own. */
   readonly metadata: Readonly<Record<string, string>>
+  /** What routing knew of the request besides its metadata. */
+  readonly facts: RecordedFacts
 }

@@ -296,6 +296,7 @@ export interface DecisionsTable {
   total_ms: number
   key_id: string
   metadata: Json<Record<string, string>>
+  facts: Json<unknown>
 }
 
 export interface FeedbackTable {

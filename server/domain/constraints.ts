@@ -1,0 +1,83 @@
+import { expectedCostMicroUsd } from './cost.ts'
+import type { Exclusion } from './decision.ts'
+import type { RequestFacts } from './request-facts.ts'
+import type { Constraints, ModelRef } from './route.ts'
+import type { Model, Provider } from './snapshot.ts'
+
+/** The part of a snapshot that decides what a model may do. */
+export interface Catalogue {
+  readonly models: ReadonlyMap<string, Model>
+  readonly providers: ReadonlyMap<string, Provider>
+}
+
+/**
+ * Every reason why one model may not take one request; none: it is eligible. Depends on nothing but its arguments, so the
+ * order of a pool never changes an exclusion (A3).
+ *
+ * @param constraints of the route and of the rule that matched: all hold
+ */
+export function exclusionsOf(
+  model: ModelRef,
+  constraints: readonly Constraints[],
+  request: RequestFacts,
+  catalogue: Catalogue,
+): Exclusion[] {
+  const entry = catalogue.models.get(model)
+  const provider = entry === undefined ? undefined : catalogue.providers.get(entry.provider)
+  if (entry === undefined || provider === undefined) {
+    return [{ model, by: 'unknown_model', detail: 'not in the catalogue' }]
+  }
+  const found: Exclusion[] = []
+  const exclude = (by: string, detail: string) => found.push({ model, by, detail })
+  for (const name of request.capabilities) {
+    if (!entry.capabilities.includes(name)) exclude('capability', `the request needs ${name}`)
+  }
+  excludeByLength(entry, request, exclude)
+  for (const constraint of constraints) {
+    excludeByPlace(provider, constraint, exclude)
+    excludeByOffer(entry, request, constraint, exclude)
+  }
+  return found
+}
+
+type Exclude = (by: string, detail: string) => void
+
+function excludeByLength(model: Model, request: RequestFacts, exclude: Exclude): void {
+  const asked = request.maxOutputTokens ?? 0
+  if (model.contextWindow !== null && request.inputTokens + asked > model.contextWindow) {
+    const need = `${request.inputTokens} input and ${asked} output tokens`
+    exclude('context_length', `needs ${need}, has ${model.contextWindow}`)
+  }
+  if (model.maxOutputTokens !== null && asked > model.maxOutputTokens) {
+    exclude('context_length', `asks for ${asked} output tokens, gives ${model.maxOutputTokens}`)
+  }
+}
+
+function excludeByPlace(provider: Provider, constraint: Constraints, exclude: Exclude): void {
+  const { regions, dataPolicies, providers } = constraint
+  if (regions !== undefined && (provider.region === null || !regions.includes(provider.region))) {
+    exclude('region', `needs ${regions.join(' or ')}, is ${provider.region ?? 'in no stated region'}`)
+  }
+  for (const policy of dataPolicies ?? []) {
+    if (!provider.dataPolicies.includes(policy)) exclude('data_policy', `needs ${policy}`)
+  }
+  const isAllowed = providers?.allow === undefined || providers.allow.includes(provider.name)
+  if (!isAllowed) exclude('provider_denied', `allowed are ${providers?.allow?.join(', ')}`)
+  if (providers?.deny?.includes(provider.name)) exclude('provider_denied', `${provider.name} is denied`)
+}
+
+function excludeByOffer(model: Model, request: RequestFacts, constraint: Constraints, exclude: Exclude): void {
+  for (const name of constraint.capabilities ?? []) {
+    if (!model.capabilities.includes(name)) exclude('capability', `the route needs ${name}`)
+  }
+  if (constraint.maxCostUsd === undefined) return
+  const expected = expectedCostMicroUsd(model, request.inputTokens, request.maxOutputTokens)
+  const limit = constraint.maxCostUsd * 1_000_000
+  if (expected === null) exclude('unpriced', `the limit of $${constraint.maxCostUsd} needs a price`)
+  else if (expected > limit) exclude('max_cost', `expected $${dollars(expected)}, limit $${constraint.maxCostUsd}`)
+}
+
+/** Micro-dollars as dollars with the six digits that matter. */
+export function dollars(microUsd: number): string {
+  return (microUsd / 1_000_000).toFixed(6)
+}

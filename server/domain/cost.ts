@@ -1,0 +1,36 @@
+import type { Usage } from './decision.ts'
+import type { Price } from './snapshot.ts'
+
+/** Output tokens expected of a request that names no limit: without it no cost could be compared before the answer. */
+export const assumedOutputTokens = 500
+
+/**
+ * What an answer cost, integer micro-dollars, half rounded up. Cached input is billed at its own price where there is one;
+ * reasoning tokens are part of the output tokens.
+ *
+ * @returns null when the model is unpriced or the usage is unknown: an unknown cost is never 0
+ */
+export function costMicroUsd(price: Price | null, usage: Usage | null): number | null {
+  if (price === null || usage === null) return null
+  const cached = Math.min(usage.cachedInputTokens, usage.inputTokens)
+  const perMillion =
+    (usage.inputTokens - cached) * price.input +
+    cached * (price.cachedInput ?? price.input) +
+    usage.outputTokens * price.output
+  return Math.round(perMillion / 1_000_000)
+}
+
+/**
+ * What a request is expected to cost before it is answered, micro-dollars, not rounded.
+ *
+ * @param maxOutputTokens asked for by the request; null: `assumedOutputTokens`, or the model's own limit where that is less
+ */
+export function expectedCostMicroUsd(
+  model: { readonly price: Price | null; readonly maxOutputTokens: number | null },
+  inputTokens: number,
+  maxOutputTokens: number | null,
+): number | null {
+  if (model.price === null) return null
+  const output = Math.min(maxOutputTokens ?? assumedOutputTokens, model.maxOutputTokens ?? Number.POSITIVE_INFINITY)
+  return (inputTokens * model.price.input + output * model.price.output) / 1_000_000
+}

@@ -1,0 +1,149 @@
+import { canonicalJson } from './canonical.ts'
+import { pointer } from './pointer.ts'
+import { poolOf, type RouteSpec, type Rule } from './route.ts'
+
+/** One difference between two specs, at a JSON pointer of the spec that has it (of the newer where both do). */
+export interface SpecChange {
+  readonly path: string
+  readonly kind: 'added' | 'removed' | 'changed'
+  readonly from?: unknown
+  readonly to?: unknown
+  /** The change as a sentence for people, without a full stop. */
+  readonly words: string
+}
+
+/**
+ * What changes between two specs, in the terms of routing: a model joins a pool, a rule moves, a limit is raised (D1). Written
+ * differently but meaning the same (a bare model and one of weight 1, another order of fields) is no change.
+ */
+export function diffSpecs(from: RouteSpec, to: RouteSpec): SpecChange[] {
+  return [
+    ...diffPools(from.models, to.models, '/models', 'the pool'),
+    ...diffRules(from.rules ?? [], to.rules ?? []),
+    ...diffFallbacks(from.fallbacks ?? [], to.fallbacks ?? []),
+    ...diffValue(
+      from.select ?? { strategy: 'priority' },
+      to.select ?? { strategy: 'priority' },
+      '/select',
+      'selection',
+    ),
+    ...diffValue(from.constraints ?? {}, to.constraints ?? {}, '/constraints', 'constraint'),
+    ...diffValue(from.retry ?? {}, to.retry ?? {}, '/retry', 'retry setting'),
+    ...diffValue(from.timeouts ?? {}, to.timeouts ?? {}, '/timeouts', 'timeout'),
+    ...diffValue(from.parameters ?? {}, to.parameters ?? {}, '/parameters', 'request parameter'),
+    ...diffValue(from.prompt, to.prompt, '/prompt', 'prompt'),
+    ...diffValue(from.task ?? {}, to.task ?? {}, '/task', 'task setting'),
+  ]
+}
+
+function diffPools(from: RouteSpec['models'], to: RouteSpec['models'], path: string, name: string): SpecChange[] {
+  const before = poolOf(from)
+  const after = poolOf(to)
+  const changes: SpecChange[] = []
+  before.forEach((target, index) => {
+    if (after.some((other) => other.model === target.model)) return
+    changes.push({
+      path: pointer(path, index),
+      kind: 'removed',
+      from: from[index],
+      words: `${target.model} leaves ${name}`,
+    })
+  })
+  after.forEach((target, index) => {
+    const old = before.find((other) => other.model === target.model)
+    const at = pointer(path, index)
+    if (old === undefined) {
+      const weight = target.weight === 1 ? '' : ` with weight ${target.weight}`
+      changes.push({ path: at, kind: 'added', to: to[index], words: `${target.model} joins ${name}${weight}` })
+    } else if (old.weight !== target.weight) {
+      const words = `the weight of ${target.model} in ${name} goes from ${old.weight} to ${target.weight}${
+        target.weight === 0 ? ' (drained)' : ''
+      }`
+      changes.push({ path: pointer(at, 'weight'), kind: 'changed', from: old.weight, to: target.weight, words })
+    }
+  })
+  const order = diffOrder(
+    before.map((target) => target.model),
+    after.map((target) => target.model),
+  )
+  if (order !== null)
+    changes.push({ path, kind: 'changed', ...order, words: `${name} is in another order: ${order.to.join(', ')}` })
+  return changes
+}
+
+/** The common members when their order differs; null when it does not. */
+function diffOrder(from: readonly string[], to: readonly string[]): { from: string[]; to: string[] } | null {
+  const kept = from.filter((name) => to.includes(name))
+  const now = to.filter((name) => from.includes(name))
+  return kept.every((name, index) => name === now[index]) ? null : { from: kept, to: now }
+}
+
+function diffRules(from: readonly Rule[], to: readonly Rule[]): SpecChange[] {
+  const changes: SpecChange[] = []
+  from.forEach((rule, index) => {
+    if (to.some((other) => other.name === rule.name)) return
+    changes.push({ path: pointer('/rules', index), kind: 'removed', from: rule, words: `rule "${rule.name}" goes` })
+  })
+  to.forEach((rule, index) => {
+    const path = pointer('/rules', index)
+    const old = from.find((other) => other.name === rule.name)
+    if (old === undefined) changes.push({ path, kind: 'added', to: rule, words: `rule "${rule.name}" comes` })
+    else changes.push(...diffRule(old, rule, path))
+  })
+  const names = (rules: readonly Rule[]) => rules.map((rule) => rule.name)
+  const order = diffOrder(names(from), names(to))
+  if (order !== null) {
+    const words = `the rules are tried in another order: ${order.to.join(', ')}`
+    changes.push({ path: '/rules', kind: 'changed', ...order, words })
+  }
+  return changes
+}
+
+function diffRule(from: Rule, to: Rule, path: string): SpecChange[] {
+  const of = `of rule "${to.name}"`
+  const pools =
+    from.models !== undefined && to.models !== undefined
+      ? diffPools(from.models, to.models, pointer(path, 'models'), `the pool ${of}`)
+      : diffLeaf(from.models, to.models, pointer(path, 'models'), `the pool ${of}`)
+  return [
+    ...diffLeaf(from.when, to.when, pointer(path, 'when'), `the condition ${of}`),
+    ...pools,
+    ...diffValue(from.constraints ?? {}, to.constraints ?? {}, pointer(path, 'constraints'), `constraint ${of}:`),
+    ...diffValue(from.select, to.select, pointer(path, 'select'), `selection ${of}:`),
+  ]
+}
+
+function diffFallbacks(from: readonly string[], to: readonly string[]): SpecChange[] {
+  return diffPools(from, to, '/fallbacks', 'the fallbacks')
+}
+
+/** Objects are compared field by field down to what is no object; lists are one value. */
+function diffValue(from: unknown, to: unknown, path: string, name: string): SpecChange[] {
+  if (!isObject(from) || !isObject(to)) return diffLeaf(from, to, path, name)
+  const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])]
+  return keys.flatMap((key) => diffValue(own(from, key), own(to, key), pointer(path, key), `${name} ${key}`))
+}
+
+function diffLeaf(from: unknown, to: unknown, path: string, name: string): SpecChange[] {
+  if (spelled(from) === spelled(to)) return []
+  if (from === undefined) return [{ path, kind: 'added', to, words: `${name} is set to ${brief(to)}` }]
+  if (to === undefined) return [{ path, kind: 'removed', from, words: `${name} is no longer set (was ${brief(from)})` }]
+  return [{ path, kind: 'changed', from, to, words: `${name} goes from ${brief(from)} to ${brief(to)}` }]
+}
+
+function spelled(value: unknown): string {
+  return value === undefined ? '' : canonicalJson(value)
+}
+
+function brief(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text
+}
+
+function own(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
