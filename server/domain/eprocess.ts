@@ -1,0 +1,114 @@
+/**
+ * Betting e-processes (Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting",
+ * arXiv 2010.09686). A gambler bets against a hypothesis with capital 1; under the hypothesis the capital reaches 1/alpha
+ * with probability alpha at most, whenever and however often one looks (Ville's inequality). docs/statistics.md has the
+ * whole method.
+ *
+ * Capital is kept as such, not as its logarithm: it needs only + and *, so a replay is the same bit for bit on every
+ * machine. It is cut at `capitalLimit`; money thrown away keeps the guarantee.
+ */
+
+/** Fractions of the largest safe stake; six equal gamblers, geometric between careful and bold. */
+export const bets: readonly number[] = [0.1, 0.157, 0.246, 0.386, 0.606, 0.95]
+
+const gamblers = bets.length
+const capitalLimit = 1e250
+/** Below this a gambler is broke; avoids slow denormal numbers. */
+const broke = 1e-250
+
+/** Blocks between two restarts of a harm process. */
+export const restartBlocks = 100
+
+/** Evidence that the candidate is good enough. */
+export interface PromotionWealth {
+  /** Capital of each gambler; sums to 1 at the start. */
+  capital: number[]
+  /** Largest total so far. */
+  peak: number
+}
+
+/**
+ * Evidence of harm, with restarts: capital u_j joins the table at the j-th restart, u_0 = 1/2, u_j = 1/(2j(j+1)), which sum
+ * to 1; what has not joined is cash. Since every gambler k uses the same stake whenever he joined, the mixture over all
+ * restarts is six sums: nothing has to be pruned or merged.
+ */
+export interface HarmWealth {
+  cash: number
+  capital: number[]
+  restarts: number
+}
+
+export function startPromotionWealth(): PromotionWealth {
+  return { capital: bets.map(() => 1 / gamblers), peak: 1 }
+}
+
+/** @param count number of gamblers; six where `bets` are used */
+export function startHarmWealth(count: number = gamblers): HarmWealth {
+  return { cash: 0.5, capital: Array.from({ length: count }, () => 0.5 / count), restarts: 0 }
+}
+
+/** Keeps capital finite and normal. */
+export function cut(capital: number): number {
+  return capital > capitalLimit ? capitalLimit : capital < broke ? 0 : capital
+}
+
+/**
+ * Plays one round. @param stake evidence in [-1, infinity) whose mean is at most 0 under the hypothesis bet against
+ * @returns the total capital
+ */
+function play(capital: number[], stake: number): number {
+  const x = stake < -1 ? -1 : stake
+  let total = 0
+  for (let k = 0; k < gamblers; k++) {
+    const kept = cut((capital[k] as number) * (1 + (bets[k] as number) * x))
+    capital[k] = kept
+    total += kept
+  }
+  return total
+}
+
+export function playPromotion(wealth: PromotionWealth, stake: number): void {
+  const total = play(wealth.capital, stake)
+  if (total > wealth.peak) wealth.peak = total
+}
+
+/** @returns the e-value after the round */
+export function playHarm(wealth: HarmWealth, stake: number): number {
+  return wealth.cash + play(wealth.capital, stake)
+}
+
+/** Lets the next share of cash join: call at fixed block counts and at changes of share, never because of outcomes. */
+export function restartHarm(wealth: HarmWealth): void {
+  const j = wealth.restarts + 1
+  const joining = 0.5 / (j * (j + 1))
+  wealth.restarts = j
+  wealth.cash = 0.5 / (j + 1)
+  const { capital } = wealth
+  for (let k = 0; k < capital.length; k++) capital[k] = (capital[k] as number) + joining / capital.length
+}
+
+export function harmEValue(wealth: HarmWealth): number {
+  let total = wealth.cash
+  for (const capital of wealth.capital) total += capital
+  return total
+}
+
+/** Stake against "candidate - baseline <= -margin". @param difference block difference in [-1, 1], positive = candidate better */
+export function nonInferiorityStake(difference: number, margin: number): number {
+  return (difference + margin) / (1 - margin)
+}
+
+/** Stake against "candidate - baseline >= -margin". */
+export function inferiorityStake(difference: number, margin: number): number {
+  return -(difference + margin) / (1 + margin)
+}
+
+/** Stake against "mean <= floor". @param excess value - floor, value in [0, 1] */
+export function aboveFloorStake(excess: number, floor: number): number {
+  return excess / floor
+}
+
+/** Stake against "mean >= floor". */
+export function belowFloorStake(excess: number, floor: number): number {
+  return -excess / (1 - floor)
+}

@@ -1,0 +1,157 @@
+import { addToGrid, type DifferenceGrid, startGrid } from './difference-grid.ts'
+import {
+  aboveFloorStake,
+  belowFloorStake,
+  type HarmWealth,
+  harmEValue,
+  inferiorityStake,
+  nonInferiorityStake,
+  type PromotionWealth,
+  playHarm,
+  playPromotion,
+  restartBlocks,
+  restartHarm,
+  startHarmWealth,
+  startPromotionWealth,
+} from './eprocess.ts'
+import type { Arm } from './evidence.ts'
+import type { Check } from './gates.ts'
+
+/** What one check has gathered. Goodness is what gates.ts reduces every metric to. */
+export interface Track {
+  key: string
+  /** Latency threshold or cost cap in force, from the baseline's past only; null: not known yet, or none needed. */
+  threshold: number | null
+  /** Baseline values seen when the threshold was taken. */
+  thresholdAge: number
+  /** The open block: answers of each arm since the last close. */
+  open: { baseline: number; baselineSum: number; candidate: number; candidateSum: number }
+  blocks: number
+  /** Answers with a value, and their raw sum, by arm. */
+  baseline: { samples: number; sum: number }
+  candidate: { samples: number; sum: number }
+  /** By distinct margin, same order as `margins`. */
+  margins: number[]
+  promotion: PromotionWealth[]
+  /** Difference worse than the margin; for absolute checks worse than the baseline at all. */
+  harm: HarmWealth
+  /** Absolute checks only: candidate alone against the floor. */
+  breach: HarmWealth | null
+  breachRounds: number
+  /** E-value of harm after the last round, and its largest. */
+  harmNow: number
+  harmPeak: number
+  /** Absolute checks: goodness lately against the floor, halved when full: is a breach still going on? */
+  recent: { samples: number; sum: number }
+  grid: DifferenceGrid
+}
+
+const recentLimit = 200
+
+export function startTrack(check: Check, margins: readonly number[]): Track {
+  const distinct = [...new Set(margins)]
+  return {
+    key: check.key,
+    threshold: null,
+    thresholdAge: 0,
+    open: { baseline: 0, baselineSum: 0, candidate: 0, candidateSum: 0 },
+    blocks: 0,
+    baseline: { samples: 0, sum: 0 },
+    candidate: { samples: 0, sum: 0 },
+    margins: distinct,
+    promotion: distinct.map(startPromotionWealth),
+    harm: startHarmWealth(),
+    breach: check.kind === 'absolute' ? startHarmWealth() : null,
+    breachRounds: 0,
+    harmNow: 1,
+    harmPeak: 1,
+    recent: { samples: 0, sum: 0 },
+    grid: startGrid(),
+  }
+}
+
+/**
+ * Takes one goodness (of an answer, or a unit's mean) into the evidence.
+ *
+ * @param value goodness in [0, 1]; for absolute checks goodness - floor
+ * @returns true when a block closed or the candidate was bet on, so that e-values moved
+ */
+export function contribute(track: Track, check: Check, arm: Arm, value: number): boolean {
+  const { open } = track
+  const isCandidate = arm === 'candidate'
+  if (isCandidate) {
+    open.candidate++
+    open.candidateSum += value
+    if (check.kind === 'absolute') betAgainstFloor(track, check.floor, value)
+  } else {
+    open.baseline++
+    open.baselineSum += value
+  }
+  const isClosing = open.baseline > 0 && open.candidate > 0
+  if (isClosing) closeBlock(track, check)
+  if (!isClosing && !(isCandidate && track.breach !== null)) return false
+  track.harmNow = harmOf(track)
+  if (track.harmNow > track.harmPeak) track.harmPeak = track.harmNow
+  return true
+}
+
+function closeBlock(track: Track, check: Check): void {
+  const { open } = track
+  const difference = open.candidateSum / open.candidate - open.baselineSum / open.baseline
+  open.baseline = 0
+  open.baselineSum = 0
+  open.candidate = 0
+  open.candidateSum = 0
+  track.blocks++
+  addToGrid(track.grid, difference)
+  if (check.kind !== 'absolute') {
+    for (let i = 0; i < track.margins.length; i++) {
+      const stake = nonInferiorityStake(difference, track.margins[i] as number)
+      playPromotion(track.promotion[i] as PromotionWealth, stake)
+    }
+  }
+  playHarm(track.harm, inferiorityStake(difference, harmMargin(check)))
+  if (track.blocks % restartBlocks === 0) restartHarm(track.harm)
+}
+
+/** The bar's own margin: a ladder widens what may advance, never what rolls back. */
+function harmMargin(check: Check): number {
+  return check.kind === 'difference' || check.kind === 'exceedance' ? check.margin : 0
+}
+
+function betAgainstFloor(track: Track, floor: number, excess: number): void {
+  for (const wealth of track.promotion) playPromotion(wealth, aboveFloorStake(excess, floor))
+  if (track.breach !== null) playHarm(track.breach, belowFloorStake(excess, floor))
+  track.breachRounds++
+  if (track.breach !== null && track.breachRounds % restartBlocks === 0) restartHarm(track.breach)
+  track.recent.samples++
+  track.recent.sum += excess
+  if (track.recent.samples >= recentLimit) {
+    track.recent.samples /= 2
+    track.recent.sum /= 2
+  }
+}
+
+/**
+ * E-value of harm. An absolute limit rolls back only where the candidate breaks it and is worse than the baseline too: the
+ * smaller of two e-values is an e-value for "either is fine". An incident that hits both arms is no harm of the candidate's.
+ */
+function harmOf(track: Track): number {
+  const difference = harmEValue(track.harm)
+  return track.breach === null ? difference : Math.min(difference, harmEValue(track.breach))
+}
+
+export function restartTrack(track: Track): void {
+  restartHarm(track.harm)
+  if (track.breach !== null) restartHarm(track.breach)
+}
+
+/** Largest evidence for "good enough" at a margin; 1 when that margin was never played. */
+export function promotionPeak(track: Readonly<Track>, margin: number): number {
+  return track.promotion[track.margins.indexOf(margin)]?.peak ?? 1
+}
+
+/** True while the candidate provably breaks an absolute limit and still does lately. */
+export function isBreached(track: Readonly<Track>, limit: number): boolean {
+  return track.breach !== null && harmEValue(track.breach) >= limit && track.recent.sum < 0
+}
