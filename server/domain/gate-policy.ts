@@ -1,6 +1,7 @@
 import type { Bar, GateStage } from './bar.ts'
 import { durationMs, type RolloutPlan } from './plan.ts'
 import type { GatePolicy, LiveStage } from './promotion-types.ts'
+import { canarySteps } from './proposal.ts'
 
 const hourMs = 3_600_000
 
@@ -22,12 +23,12 @@ export function defaultLadder(steps: readonly number[]): number[] {
 
 /** What a stage of a proposal is judged by: the bar's gates for that stage, the plan's limits, defaults where both are silent. */
 export function policyOf(bar: Bar, plan: RolloutPlan, stage: LiveStage): GatePolicy {
-  const steps = plan.canary?.steps ?? []
+  const steps = canarySteps(plan)
   return {
     gates: gatesOf(bar, stage),
     stage,
     steps: steps.length,
-    ladder: plan.canary?.ladder ?? defaultLadder(steps),
+    ladder: plan.canary?.ladder?.slice(0, steps.length) ?? defaultLadder(steps),
     shadowMultiplier: defaultMultiplier(steps[0] ?? 100),
     alpha: bar.alpha ?? 0.05,
     alphaRollback: 0.01,

@@ -169,3 +169,9 @@ function needs(plan: RolloutPlan, before: Approval): boolean {
 export function isCandidateStable(status: ProposalStatus): boolean {
   return status === 'bake' || status === 'promoted'
 }
+
+/** The stage whose gates judge a proposal's live evidence; null where there is none (before shadow, and at the ends). */
+export function liveStageOf(state: ProposalState): 'shadow' | 'canary' | 'bake' | null {
+  if (state.status === 'shadow' || state.status === 'bake') return state.status
+  return isOpen(state.status) && state.step >= 0 ? 'canary' : null
+}

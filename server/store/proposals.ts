@@ -39,28 +39,6 @@ export interface StoredProposal {
   readonly endedAt: number | null
 }
 
-export interface TimelineEntry {
-  readonly seq: string
-  readonly at: number
-  readonly from: string | null
-  readonly to: string
-  readonly by: string
-  readonly reason: string
-  readonly shareBp: number
-}
-
-export interface StoredDecision {
-  readonly seq: string
-  readonly at: number
-  readonly stage: string
-  readonly step: number
-  readonly action: string
-  readonly reasons: readonly unknown[]
-  readonly gates: readonly unknown[]
-  readonly evidence: unknown
-  readonly engine: string
-}
-
 function toProposal(row: ProposalRow): StoredProposal {
   return {
     id: row.id,
@@ -256,87 +234,6 @@ export async function changeProposal(tx: Tx, of: StoredProposal, change: Proposa
     .where('revision', '=', of.revision)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
-}
-
-export async function appendTimeline(tx: Tx, proposalId: string, entry: Omit<TimelineEntry, 'seq'>): Promise<void> {
-  await tx
-    .insertInto('proposal_events')
-    .values({
-      proposal_id: proposalId,
-      at: new Date(entry.at),
-      from_status: entry.from,
-      to_status: entry.to,
-      by: entry.by,
-      reason: entry.reason,
-      share_bp: entry.shareBp,
-    })
-    .execute()
-}
-
-/** In order. @param afterSeq only entries after this one (server-sent events resume) */
-export async function readTimeline(db: Db, proposalId: string, afterSeq = '0'): Promise<TimelineEntry[]> {
-  const rows = await db
-    .selectFrom('proposal_events')
-    .selectAll()
-    .where('proposal_id', '=', proposalId)
-    .where('seq', '>', afterSeq)
-    .orderBy('seq')
-    .execute()
-  return rows.map((row) => ({
-    seq: row.seq,
-    at: row.at.getTime(),
-    from: row.from_status,
-    to: row.to_status,
-    by: row.by,
-    reason: row.reason,
-    shareBp: row.share_bp,
-  }))
-}
-
-/** Stores a verdict with the evidence it saw. */
-export async function appendDecision(tx: Tx, proposalId: string, decision: Omit<StoredDecision, 'seq'>): Promise<void> {
-  await tx
-    .insertInto('promotion_decisions')
-    .values({
-      proposal_id: proposalId,
-      at: new Date(decision.at),
-      stage: decision.stage,
-      step: decision.step,
-      action: decision.action,
-      reasons: json(decision.reasons),
-      gates: json(decision.gates),
-      evidence: json(decision.evidence),
-      engine: decision.engine,
-    })
-    .execute()
-}
-
-/** Newest first. */
-export async function readDecisions(
-  db: Db,
-  proposalId: string,
-  limit: number,
-  beforeSeq?: string,
-): Promise<StoredDecision[]> {
-  let query = db
-    .selectFrom('promotion_decisions')
-    .selectAll()
-    .where('proposal_id', '=', proposalId)
-    .orderBy('seq', 'desc')
-    .limit(limit)
-  if (beforeSeq !== undefined) query = query.where('seq', '<', beforeSeq)
-  const rows = await query.execute()
-  return rows.map((row) => ({
-    seq: row.seq,
-    at: row.at.getTime(),
-    stage: row.stage,
-    step: row.step,
-    action: row.action,
-    reasons: row.reasons,
-    gates: row.gates,
-    evidence: row.evidence,
-    engine: row.engine,
-  }))
 }
 
 export async function insertApproval(

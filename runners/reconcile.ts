@@ -1,0 +1,95 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { type JobName, type JobQueue, jobNames } from '#infra/queue.ts'
+import { advanceProposal } from '#rollout/advance-proposal.ts'
+import { runningEvalRunIds } from '#store/eval-work.ts'
+import { recordEngine } from '#store/heartbeat.ts'
+import { proposalsWithSamples, removeExpiredSamples } from '#store/live-samples.ts'
+import { openProposalIds } from '#store/proposals.ts'
+import { workOnEvalRun } from './eval-run.ts'
+import type { RunnerDeps } from './runner-deps.ts'
+import { scoreSamples } from './score-samples.ts'
+
+export interface Reconciler {
+  /** Resolves when what was under way is done. */
+  stop(): Promise<void>
+}
+
+/** Jobs of a kind at once in one process; eval runs have their own width inside. */
+const jobConcurrency = 4
+const retentionEveryMs = 60_000
+
+/**
+ * Starts the work of a process: the queue's worker, and the tick that finds from the rows what is due and rings for it
+ * (architecture: state lives in rows, jobs are hints). While the queue is out of reach the tick does the work itself.
+ */
+export function startReconciler(deps: RunnerDeps, queue: JobQueue, tickMs: number): Reconciler {
+  const { log } = deps.rollout
+  const underWay = new Map<string, Promise<void>>()
+  const run = (name: JobName, id: string): Promise<void> => {
+    // The same piece of work twice in one process would only wait on its own row locks.
+    const key = `${name} ${id}`
+    const running = underWay.get(key) ?? track(underWay, key, perform(deps, name, id))
+    return running
+  }
+  queue.work(run, jobConcurrency)
+  const stopping = new AbortController()
+  let lastRetentionMs = 0
+  const tick = async () => {
+    for (const { name, id } of await findDue(deps)) {
+      if (queue.isReachable()) queue.ring(name, id)
+      else run(name, id).catch((error: Error) => log.warn({ job: name, id, reason: error.message }, 'work failed'))
+    }
+    if (deps.rollout.clock.nowMs() - lastRetentionMs > retentionEveryMs) {
+      lastRetentionMs = deps.rollout.clock.nowMs()
+      await removeExpiredSamples(deps.rollout.db, lastRetentionMs)
+    }
+    await recordEngine(deps.rollout.db, deps.rollout.clock.nowMs())
+  }
+  const loop = (async () => {
+    while (!stopping.signal.aborted) {
+      await tick().catch((error: Error) => log.warn({ reason: error.message }, 'tick failed; the next one tries again'))
+      await wait(tickMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+    }
+  })()
+  const stop = async () => {
+    stopping.abort()
+    await loop
+    await Promise.allSettled(underWay.values())
+  }
+  return { stop }
+}
+
+function track(underWay: Map<string, Promise<void>>, key: string, work: Promise<void>): Promise<void> {
+  const tracked = work.finally(() => underWay.delete(key))
+  underWay.set(key, tracked)
+  return tracked
+}
+
+/** Everything that open rows say is due; cheap, and the same answer however often it is asked. */
+async function findDue(deps: RunnerDeps): Promise<{ name: JobName; id: string }[]> {
+  const { db } = deps.rollout
+  const [proposals, runs, sampled] = await Promise.all([
+    openProposalIds(db),
+    runningEvalRunIds(db),
+    proposalsWithSamples(db),
+  ])
+  return [
+    ...sampled.map((id) => ({ name: 'score-samples' as const, id })),
+    ...proposals.map((id) => ({ name: 'advance-proposal' as const, id })),
+    ...runs.map((id) => ({ name: 'eval-run' as const, id })),
+  ]
+}
+
+async function perform(deps: RunnerDeps, name: JobName, id: string): Promise<void> {
+  if (!jobNames.includes(name)) throw new Error(`unknown job "${name}"; known: ${jobNames.join(', ')}`)
+  switch (name) {
+    case 'advance-proposal':
+      while (await advanceProposal(deps.rollout, id));
+      return
+    case 'eval-run':
+      return workOnEvalRun(deps, id)
+    case 'score-samples':
+      while ((await scoreSamples(deps, id)) >= 200);
+      return
+  }
+}

@@ -1,0 +1,18 @@
+import type { DatasetItem } from '#datasets/item.ts'
+import type { ChatPort } from '#evaluators/evaluator.ts'
+import type { RolloutDeps } from '#rollout/rollout-deps.ts'
+import type { EvalTarget, StoredAnswer } from '#store/eval-work.ts'
+
+/** What the runners need on top of the rollout's use cases; made once in deps.ts. */
+export interface RunnerDeps {
+  readonly rollout: RolloutDeps
+  /** Names this process in claims; another at every start. */
+  readonly bootId: string
+  readonly random: () => number
+  /** The judges' way to models. */
+  readonly chat: ChatPort
+  /** Answers a dataset item as a route version (or a model) would: routing, retries and fallbacks included. Never throws. */
+  readonly callTarget: (target: EvalTarget, item: DatasetItem) => Promise<StoredAnswer>
+  /** Answers fetched at once in this process. */
+  readonly evalConcurrency: number
+}

@@ -1,0 +1,122 @@
+import { durationMs } from '#domain/plan.ts'
+import { accumulate, type EngineState, judge, policyOf, startEngine, type Verdict } from '#domain/promotion.ts'
+import { isOpen, liveStageOf, type ProposalEvent } from '#domain/proposal.ts'
+import { inTransaction, type Tx } from '#store/database.ts'
+import { readEvidence } from '#store/observations.ts'
+import { readStageStart } from '#store/proposal-timeline.ts'
+import { changeProposal, lockProposal, type ProposalChange, type StoredProposal } from '#store/proposals.ts'
+import { applyEvent } from './apply-event.ts'
+import { keepChangedVerdict, keepVerdict, mergeGates } from './keep-verdict.ts'
+import { judgeOfflineStage } from './offline-stage.ts'
+import type { RolloutDeps } from './rollout-deps.ts'
+
+/** Most observations one tick takes in, so that a tick stays short; the rest waits for the next. */
+const batchLimit = 4_000
+
+/**
+ * Does the next due thing of one proposal: load, decide (domain), save, in one transaction (D4 to D7). Level-triggered: it
+ * reads the stored state only, so it may run twice, late, or in two processes at once (the row lock lets one through).
+ *
+ * @returns true when more evidence is waiting than one tick takes
+ */
+export async function advanceProposal(deps: RolloutDeps, id: string): Promise<boolean> {
+  let hasMoved = false
+  let isMoreWaiting = false
+  await inTransaction(deps.db, async (tx) => {
+    const proposal = await lockProposal(tx, id, false)
+    if (proposal === null || !isOpen(proposal.state.status)) return
+    switch (proposal.state.status) {
+      case 'queued':
+        await applyEvent(
+          tx,
+          deps,
+          proposal,
+          { kind: 'stage_passed' },
+          { by: 'engine', reason: 'the first stage begins' },
+        )
+        hasMoved = true
+        return
+      case 'offline':
+        hasMoved = await judgeOfflineStage(tx, deps, proposal)
+        return
+      default: {
+        const outcome = await judgeLiveStage(tx, deps, proposal)
+        hasMoved = outcome.hasMoved
+        isMoreWaiting = outcome.isMoreWaiting
+      }
+    }
+  })
+  if (hasMoved) {
+    await deps.onChange()
+    deps.ring({ name: 'advance-proposal', id })
+  }
+  return isMoreWaiting
+}
+
+async function judgeLiveStage(
+  tx: Tx,
+  deps: RolloutDeps,
+  proposal: StoredProposal,
+): Promise<{ hasMoved: boolean; isMoreWaiting: boolean }> {
+  const stage = liveStageOf(proposal.state)
+  if (stage === null) return { hasMoved: false, isMoreWaiting: false }
+  const policy = policyOf(proposal.bar, proposal.plan, stage)
+  const batch = await readEvidence(tx, {
+    proposalId: proposal.id,
+    after: proposal.folded,
+    evaluators: policy.evaluatorMetrics,
+    nowMs: deps.clock.nowMs(),
+    gatewayGoneAfterMs: deps.gatewayGoneAfterMs,
+    limit: batchLimit,
+  })
+  const before = (proposal.engineState as EngineState | null) ?? startEngine()
+  // Their place in assignment order numbers the observations: the engine then sees one rising sequence on every replay.
+  const first = (before.lastSeq ?? 0) + 1
+  const observations = batch.observations.map((observation, index) => ({ ...observation, seq: first + index }))
+  const state = accumulate(before, policy, observations)
+  const elapsedMs = deps.clock.nowMs() - proposal.stageStartedAt
+  const verdict = judge(state, policy, {
+    step: proposal.state.step,
+    elapsedInStageMs: deps.clock.nowMs() - (await readStageStart(tx, proposal.id, proposal.stageStartedAt)),
+    elapsedInStepMs: elapsedMs,
+  })
+  const change: ProposalChange = {
+    gates: mergeGates(proposal.gates, verdict.gates),
+    ...(observations.length > 0 && { engineState: state, folded: batch.folded }),
+  }
+  const event = eventOf(proposal, verdict, elapsedMs)
+  if (event !== null) {
+    await keepVerdict(tx, deps, proposal, verdict)
+    await applyEvent(tx, deps, proposal, event, {
+      by: 'engine',
+      reason: sentence(verdict, event),
+      details: { verdict: verdict.action, reasons: verdict.reasons },
+      change,
+    })
+  } else {
+    await keepChangedVerdict(tx, deps, proposal, verdict)
+    if (observations.length > 0) await changeProposal(tx, proposal, change)
+  }
+  return { hasMoved: event !== null, isMoreWaiting: observations.length === batchLimit }
+}
+
+/**
+ * What a verdict does to a proposal. A rollback always acts, whatever the state; advancing only where nothing holds it.
+ * A bake asks no proof of being good (the canary gave it): it passes when its time is over and no harm was found.
+ */
+function eventOf(proposal: StoredProposal, verdict: Verdict, elapsedMs: number): ProposalEvent | null {
+  const { status, isPaused } = proposal.state
+  if (verdict.action === 'rollback') return { kind: 'stage_failed' }
+  if (isPaused || status === 'awaiting_approval') return null
+  if (status === 'bake') {
+    const durationOfBakeMs = durationMs(proposal.plan.bake?.duration ?? '') ?? 0
+    return elapsedMs >= durationOfBakeMs && verdict.action !== 'hold' ? { kind: 'stage_passed' } : null
+  }
+  if (verdict.action === 'inconclusive') return { kind: 'inconclusive' }
+  return verdict.action === 'advance' ? { kind: 'stage_passed' } : null
+}
+
+function sentence(verdict: Verdict, event: ProposalEvent): string {
+  if (event.kind === 'stage_passed' && verdict.action !== 'advance') return 'the bake is over and no harm was found'
+  return verdict.reasons[0]?.message ?? verdict.action
+}

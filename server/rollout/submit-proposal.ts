@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto'
+import type { Bar } from '#domain/bar.ts'
+import { checkBar, checkPlan } from '#domain/bar-check.ts'
+import { canonicalJson } from '#domain/canonical.ts'
+import { InterlockError, type Problem } from '#domain/errors.ts'
+import type { RolloutPlan } from '#domain/plan.ts'
+import type { RouteSpec } from '#domain/route.ts'
+import type { Caller } from '#domain/snapshot.ts'
+import { checkSpec } from '#domain/spec-check.ts'
+import { resolveEvaluators } from '#evaluators/registry.ts'
+import { appendAudit } from '#store/audit.ts'
+import { inTransaction, type Tx } from '#store/database.ts'
+import { appendTimeline } from '#store/proposal-timeline.ts'
+import { insertProposal, insertRouteVersion, lockOpenProposalOf } from '#store/proposals.ts'
+import { lockStable } from '#store/stable-pointer.ts'
+import { readBar, readCatalogueIn, readKnownDatasets } from '#store/submission.ts'
+import type { RolloutDeps } from './rollout-deps.ts'
+
+export interface ProposalInput {
+  readonly route: string
+  readonly title: string
+  readonly description: string
+  /** Version it was written against. */
+  readonly base: number
+  readonly spec: RouteSpec
+  readonly plan: RolloutPlan
+}
+
+/**
+ * Stores a route change for judging: a new immutable version and its proposal, in one transaction with the audit entry.
+ *
+ * @throws InterlockError NOT_FOUND (route), STALE_BASE, ROLLOUT_IN_PROGRESS, VALIDATION_FAILED with every problem of spec and plan
+ */
+export async function submitProposal(deps: RolloutDeps, caller: Caller, input: ProposalInput): Promise<{ id: string }> {
+  const id = deps.newId('prop')
+  await inTransaction(deps.db, (tx) => submitIn(tx, deps, caller, input, id))
+  deps.ring({ name: 'advance-proposal', id })
+  return { id }
+}
+
+async function submitIn(tx: Tx, deps: RolloutDeps, caller: Caller, input: ProposalInput, id: string): Promise<void> {
+  const open = await lockOpenProposalOf(tx, input.route)
+  const pointer = await lockStable(tx, input.route)
+  if (pointer === null) {
+    throw new InterlockError('NOT_FOUND', `there is no route "${input.route}"`, [
+      { path: '/route', message: `there is no route "${input.route}"` },
+    ])
+  }
+  if (input.base !== pointer.stable) throw staleBase(input, pointer.stable)
+  if (open !== null) throw inProgress(input.route, open.id)
+  const { bar, barVersion } = await readBar(tx, input.route)
+  const problems = await check(tx, input, bar)
+  if (problems.length > 0) {
+    throw new InterlockError('VALIDATION_FAILED', 'the proposal is not valid; nothing was stored', problems)
+  }
+  const at = deps.clock.nowMs()
+  const digest = createHash('sha256').update(canonicalJson(input.spec)).digest('hex')
+  const version = await insertRouteVersion(tx, { route: input.route, spec: input.spec, digest, by: caller.name, at })
+  await insertProposal(tx, {
+    id,
+    route: input.route,
+    version,
+    base: input.base,
+    title: input.title,
+    description: input.description,
+    author: caller.name,
+    authorPrincipal: caller.principal,
+    plan: input.plan,
+    bar,
+    barVersion,
+    salt: deps.newId('salt'),
+    at,
+  })
+  await appendTimeline(tx, id, { at, from: null, to: 'queued', by: caller.name, reason: 'submitted', shareBp: 0 })
+  await appendAudit(tx, {
+    at,
+    actor: caller.name,
+    action: 'proposal.submit',
+    subject: `proposal:${id}`,
+    details: { route: input.route, version, base: input.base, title: input.title, digest, barVersion },
+  })
+}
+
+async function check(tx: Tx, input: ProposalInput, bar: Bar): Promise<Problem[]> {
+  const catalogue = await readCatalogueIn(tx)
+  const resolved = resolveEvaluators(bar.evaluators)
+  const evaluators = 'evaluators' in resolved ? resolved.evaluators : []
+  const barProblems = 'problems' in resolved ? resolved.problems : checkBar(bar, evaluators)
+  return [
+    ...under('/spec', checkSpec(input.spec, catalogue)),
+    ...under('/plan', checkPlan(input.plan, bar, { evaluators, datasets: await readKnownDatasets(tx) })),
+    ...barProblems.map((problem) => ({
+      path: '/route',
+      message: `the route's bar no longer holds (${problem.path}: ${problem.message}); set a valid bar first`,
+    })),
+  ]
+}
+
+function under(prefix: string, problems: readonly Problem[]): Problem[] {
+  return problems.map((problem) => ({ path: `${prefix}${problem.path}`, message: problem.message }))
+}
+
+function staleBase(input: ProposalInput, stable: number): InterlockError {
+  const message = `version ${input.base} is not the stable version of "${input.route}" (that is ${stable}); rebase the change on it`
+  return new InterlockError('STALE_BASE', message, [{ path: '/base', message }])
+}
+
+function inProgress(route: string, id: string): InterlockError {
+  const message = `route "${route}" has an open proposal (${id}); one rollout at a time: wait for it or abort it`
+  return new InterlockError('ROLLOUT_IN_PROGRESS', message, [{ path: '/route', message }])
+}

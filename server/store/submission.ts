@@ -1,0 +1,59 @@
+import type { Bar } from '#domain/bar.ts'
+import type { Model, Provider } from '#domain/snapshot.ts'
+import type { Tx } from './database.ts'
+
+/** The bar in force on a route, with its version. */
+export async function readBar(tx: Tx, route: string): Promise<{ bar: Bar; barVersion: number }> {
+  const row = await tx
+    .selectFrom('routes')
+    .innerJoin('bars', (join) =>
+      join.onRef('bars.route', '=', 'routes.name').onRef('bars.version', '=', 'routes.bar_version'),
+    )
+    .select(['bars.bar', 'bars.version'])
+    .where('routes.name', '=', route)
+    .executeTakeFirstOrThrow()
+  return { bar: row.bar as Bar, barVersion: row.version }
+}
+
+/** Every `name@version` of the datasets. */
+export async function readKnownDatasets(tx: Tx): Promise<Set<string>> {
+  const rows = await tx.selectFrom('dataset_versions').select(['name', 'version']).execute()
+  return new Set(rows.map((row) => `${row.name}@${row.version}`))
+}
+
+/** Providers and models as the checks of a spec need them. */
+export async function readCatalogueIn(
+  tx: Tx,
+): Promise<{ models: ReadonlyMap<string, Model>; providers: ReadonlyMap<string, Provider> }> {
+  const providers = await tx.selectFrom('providers').selectAll().execute()
+  const models = await tx.selectFrom('models').selectAll().execute()
+  return {
+    providers: new Map(
+      providers.map((row) => [
+        row.name,
+        {
+          name: row.name,
+          kind: row.kind as Provider['kind'],
+          baseUrl: row.base_url,
+          credential: row.credential,
+          region: row.region,
+          dataPolicies: row.data_policies,
+          limits: row.limits,
+        },
+      ]),
+    ),
+    models: new Map(
+      models.map((row) => [
+        `${row.provider}/${row.model}`,
+        {
+          provider: row.provider,
+          model: row.model,
+          contextWindow: row.context_window,
+          maxOutputTokens: row.max_output_tokens,
+          capabilities: row.capabilities,
+          price: row.price,
+        },
+      ]),
+    ),
+  }
+}
