@@ -1,0 +1,148 @@
+import type { Usage } from '#domain/decision.ts'
+import { isObject, readUsage, textOf } from './answer-facts.ts'
+import { type AnswerFacts, ProviderError } from './provider.ts'
+import { errorOfEvent, upstreamErrorIn } from './upstream-errors.ts'
+
+/**
+ * What one event is to the answer.
+ * content: carries part of the answer (text, reasoning, refusal, a tool call) or its finish. filler: nothing yet (a role,
+ * an empty delta, a comment). done: the terminal marker. Anything else is an error.
+ */
+export type EventKind = 'content' | 'filler' | 'done'
+
+/** Where a chunk needs parsing even if only metering looks at it: a finish, a usage, an error or a refusal that is not null. */
+const suspicious = /"(?:finish_reason|usage|refusal)"\s*:\s*(?!null)|"error"/
+
+interface ToolCallParts {
+  id: string | null
+  name: string
+  arguments: string
+}
+
+/** Reads the events of an OpenAI chat stream and keeps what metering and scoring need. */
+export class StreamReader {
+  readonly #isKept: boolean
+  readonly #status: number
+  readonly #texts: string[] = []
+  readonly #toolCalls = new Map<number, ToolCallParts>()
+  #outputCharacters = 0
+  #finishReason: string | null = null
+  #refusal = ''
+  #usage: Usage | null = null
+
+  constructor(isKept: boolean, status: number) {
+    this.#isKept = isKept
+    this.#status = status
+  }
+
+  get hasFinished(): boolean {
+    return this.#finishReason !== null
+  }
+
+  /**
+   * @param data of one event; null: a comment
+   * @param isCommitted the answer has begun: chunks that only carry text need not be parsed
+   */
+  read(data: string | null, isCommitted: boolean): EventKind | ProviderError {
+    if (data === null || data === '') return 'filler'
+    if (data === '[DONE]') return 'done'
+    if (isCommitted && !this.#isKept && data.startsWith('{') && data.endsWith('}') && !suspicious.test(data)) {
+      this.#outputCharacters += contentLength(data)
+      return 'content'
+    }
+    const parsed = parse(data)
+    if (!isObject(parsed)) return this.#invalid('an event of the stream is not a JSON object')
+    const upstream = upstreamErrorIn(parsed)
+    if (upstream !== null) return errorOfEvent(upstream, this.#status)
+    return this.#readChunk(parsed)
+  }
+
+  #readChunk(chunk: Readonly<Record<string, unknown>>): EventKind {
+    this.#usage = readUsage(chunk['usage']) ?? this.#usage
+    const choices = Array.isArray(chunk['choices']) ? chunk['choices'] : []
+    let kind: EventKind = 'filler'
+    for (const choice of choices) {
+      if (!isObject(choice)) continue
+      const isFirst = (choice['index'] ?? 0) === 0
+      if (isObject(choice['delta']) && this.#readDelta(choice['delta'], isFirst)) kind = 'content'
+      if (typeof choice['finish_reason'] === 'string') {
+        kind = 'content'
+        if (isFirst || this.#finishReason === null) this.#finishReason = choice['finish_reason']
+      }
+    }
+    return kind
+  }
+
+  /** @returns true when the delta carries content */
+  #readDelta(delta: Readonly<Record<string, unknown>>, isFirst: boolean): boolean {
+    const text = textOf(delta['content'])
+    this.#outputCharacters += text.length
+    if (isFirst && this.#isKept && text !== '') this.#texts.push(text)
+    let hasContent = text !== ''
+    for (const name of ['reasoning_content', 'reasoning'] as const) {
+      const reasoning = delta[name]
+      if (typeof reasoning !== 'string' || reasoning === '') continue
+      this.#outputCharacters += reasoning.length
+      hasContent = true
+    }
+    if (typeof delta['refusal'] === 'string' && delta['refusal'] !== '') {
+      this.#refusal += delta['refusal']
+      hasContent = true
+    }
+    if (isObject(delta['audio'])) hasContent = true
+    const calls = Array.isArray(delta['tool_calls']) ? delta['tool_calls'] : []
+    for (const call of calls) if (this.#readToolCall(call)) hasContent = true
+    return hasContent
+  }
+
+  #readToolCall(call: unknown): boolean {
+    if (!isObject(call) || !isObject(call['function'])) return false
+    const { name, arguments: text } = call['function']
+    const parts = this.#toolCalls.get(Number(call['index'] ?? 0)) ?? { id: null, name: '', arguments: '' }
+    if (typeof call['id'] === 'string') parts.id = call['id']
+    if (typeof name === 'string') parts.name += name
+    if (typeof text === 'string') {
+      this.#outputCharacters += text.length
+      parts.arguments += text
+    }
+    this.#toolCalls.set(Number(call['index'] ?? 0), parts)
+    return typeof text === 'string' && text !== ''
+  }
+
+  #invalid(message: string): ProviderError {
+    return new ProviderError('invalid_response', message, { status: this.#status })
+  }
+
+  facts(): AnswerFacts {
+    return {
+      output: this.#texts.join(''),
+      outputCharacters: this.#outputCharacters,
+      finishReason: this.#finishReason,
+      refusal: this.#refusal === '' ? null : this.#refusal,
+      toolCalls: [...this.#toolCalls.values()].map((parts) => ({
+        id: parts.id,
+        type: 'function',
+        function: { name: parts.name, arguments: parts.arguments },
+      })),
+      usage: this.#usage,
+    }
+  }
+}
+
+/** Length of the first `content` string as written, escapes counted as they stand: an estimate without parsing. */
+function contentLength(data: string): number {
+  const start = data.indexOf('"content":"')
+  if (start === -1) return 0
+  const from = start + '"content":"'.length
+  let end = data.indexOf('"', from)
+  while (end > from && data[end - 1] === '\\') end = data.indexOf('"', end + 1)
+  return end === -1 ? 0 : end - from
+}
+
+function parse(data: string): unknown {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined
+  }
+}
