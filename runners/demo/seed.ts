@@ -26,7 +26,10 @@ const bar = {
 }
 
 /** Providers, models, dataset, routes and keys, through the API. @returns the keys and the prompts for live traffic */
-export async function seed(admin: ControlClient, upstreamUrl: string): Promise<{ keys: DemoKeys; live: DatasetItem[] }> {
+export async function seed(
+  admin: ControlClient,
+  upstreamUrl: string,
+): Promise<{ keys: DemoKeys; live: DatasetItem[] }> {
   await admin.send('PUT', '/api/providers/replay', { kind: 'openai', baseUrl: `${upstreamUrl}/v1`, region: 'local' })
   for (const price of mathJsonPrices()) {
     await admin.send('PUT', `/api/models/replay/${encodeURIComponent(price.model)}`, {

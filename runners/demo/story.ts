@@ -40,7 +40,12 @@ const pollMs = 250
 export async function tell(
   chapter: Chapter,
   author: ControlClient,
-  options: { readonly baseUrl: string; readonly teller: Teller; readonly limitMs: number; readonly signal: AbortSignal },
+  options: {
+    readonly baseUrl: string
+    readonly teller: Teller
+    readonly limitMs: number
+    readonly signal: AbortSignal
+  },
 ): Promise<boolean> {
   const { teller, baseUrl } = options
   const { id } = await submit(chapter, author)
@@ -106,7 +111,8 @@ function conclude(chapter: Chapter, view: ProposalView, teller: Teller): boolean
 
 /** The end alone proves little: it must have come about the way the story says. */
 function gatesAgree(chapter: Chapter, view: ProposalView): boolean {
-  const offline = (metric: string) => view.gates.find((gate) => gate.stage === 'offline' && gate.metric === metric)?.verdict
+  const offline = (metric: string) =>
+    view.gates.find((gate) => gate.stage === 'offline' && gate.metric === metric)?.verdict
   const reached = (status: string) => view.timeline.some((entry) => entry.to === status)
   switch (chapter.expected) {
     case 'promoted':

@@ -1,0 +1,123 @@
+import type { DatasetItem } from '#datasets/item.ts'
+import type { RequestFacts } from '#domain/request-facts.ts'
+import type { RouteSpec, RouteVersion } from '#domain/route.ts'
+import { decideTargets } from '#domain/routing.ts'
+import { promptSize, promptText } from '#domain/tokens.ts'
+import { ProviderError } from '#providers/provider.ts'
+import type { EvalTarget, StoredAnswer } from '#store/eval-work.ts'
+import type { CallDeps, ModelCalls } from './model-calls.ts'
+
+export interface TargetDeps extends CallDeps {
+  readonly calls: ModelCalls
+  /** An immutable version of a route. */
+  readonly versionOf: (route: string, version: number) => Promise<RouteVersion>
+}
+
+/**
+ * Answers a dataset item as a route version would answer the same request live: rules, constraints and strategy choose the
+ * target, and a target that fails is followed by the next. A model target is called directly.
+ *
+ * Never throws: what went wrong is part of the stored answer.
+ */
+export async function callTarget(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<StoredAnswer> {
+  const startedMs = deps.clock.monotonicMs()
+  try {
+    return await answerOf(deps, target, item)
+  } catch (error) {
+    const errorClass = error instanceof ProviderError ? error.errorClass : 'invalid_response'
+    return {
+      ...nothing,
+      errorClass,
+      error: error instanceof Error ? error.message.slice(0, 500) : 'unknown fault',
+      latencyMs: Math.round(deps.clock.monotonicMs() - startedMs),
+    }
+  }
+}
+
+const nothing: StoredAnswer = {
+  output: null,
+  finishReason: null,
+  toolCalls: null,
+  model: null,
+  errorClass: null,
+  error: null,
+  inputTokens: null,
+  outputTokens: null,
+  costMicroUsd: null,
+  latencyMs: 0,
+}
+
+async function answerOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<StoredAnswer> {
+  const plan = await planOf(deps, target, item)
+  let failure: unknown = new ProviderError('bad_request', plan.refusal ?? 'no target may take this item')
+  for (const model of plan.models) {
+    try {
+      const { answer, usage, costMicroUsd, latencyMs } = await deps.calls.complete(model, plan.fields, plan.timeouts)
+      return {
+        ...nothing,
+        output: answer.facts.output,
+        finishReason: answer.facts.refusal === null ? answer.facts.finishReason : 'content_filter',
+        toolCalls: answer.facts.toolCalls.length > 0 ? answer.facts.toolCalls : null,
+        model,
+        inputTokens: usage.inputTokens,
+        outputTokens: usage.outputTokens,
+        costMicroUsd,
+        latencyMs,
+      }
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure
+}
+
+interface CallPlan {
+  readonly models: readonly string[]
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly timeouts: RouteSpec['timeouts']
+  readonly refusal: string | null
+}
+
+async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<CallPlan> {
+  const fields = { messages: item.messages, ...(item.tools && { tools: item.tools }) }
+  if (target.model !== undefined) return { models: [target.model], fields, timeouts: {}, refusal: null }
+  if (target.route === undefined || target.version === undefined) {
+    throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
+  }
+  const version = await deps.versionOf(target.route, target.version)
+  const decision = decideTargets({
+    catalogue: await deps.catalogue(),
+    version,
+    request: factsOf(item),
+    random: deps.random(),
+    openCircuits: new Set(),
+  })
+  return {
+    models: decision.targets.map((planned) => planned.model),
+    fields: { ...version.spec.parameters, ...fields },
+    timeouts: version.spec.timeouts,
+    refusal: decision.refusal?.message ?? null,
+  }
+}
+
+function factsOf(item: DatasetItem): RequestFacts {
+  const tools = item.tools ?? null
+  const { tokens, hasImages } = promptSize(item.messages, tools)
+  const hasTools = tools !== null && tools.length > 0
+  let text: string | undefined
+  return {
+    requestId: item.id,
+    metadata: item.slice ?? {},
+    inputTokens: tokens,
+    maxOutputTokens: null,
+    hasTools,
+    hasImages,
+    wantsJson: item.schema !== undefined,
+    stream: false,
+    capabilities: [...(hasTools ? ['tools'] : []), ...(hasImages ? ['vision'] : [])],
+    promptMatches: (pattern) => {
+      text ??= promptText(item.messages)
+      return pattern.test(text)
+    },
+  }
+}

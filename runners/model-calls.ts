@@ -1,0 +1,136 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Catalogue } from '#domain/constraints.ts'
+import { costMicroUsd } from '#domain/cost.ts'
+import type { Usage } from '#domain/decision.ts'
+import type { ModelRef, RouteSpec } from '#domain/route.ts'
+import type { Provider } from '#domain/snapshot.ts'
+import { tokensOfCharacters } from '#domain/tokens.ts'
+import { Cancellation, type ChatAnswer, type ChatBody, type ChatProvider, ProviderError } from '#providers/provider.ts'
+
+/** What calls to models need, outside the gateway. */
+export interface CallDeps {
+  readonly catalogue: () => Promise<Catalogue>
+  readonly clientOf: (provider: Provider) => ChatProvider
+  readonly clock: { monotonicMs(): number }
+  readonly random: () => number
+}
+
+export interface ModelAnswer {
+  readonly answer: ChatAnswer
+  readonly usage: Usage
+  /** null: the model is unpriced. */
+  readonly costMicroUsd: number | null
+  readonly latencyMs: number
+}
+
+/** Tries of one model. A provider that says "slow down" gets more: waiting is cheaper than a hole in the evidence. */
+const attempts = { other: 3, rate_limit: 8 } as const
+const retryable: readonly string[] = ['timeout', 'connection', 'rate_limit', 'server_error', 'invalid_response']
+const backoffMs = { first: 200, most: 20_000 } as const
+const defaults = { connectMs: 2_000, firstTokenMs: 30_000, idleMs: 30_000, totalMs: 60_000 } as const
+const defaultConcurrency = 64
+
+/** Calls models with retries, full jitter and a limit per provider shared by everything in this process. */
+export class ModelCalls {
+  readonly #deps: CallDeps
+  readonly #gates = new Map<string, Gate>()
+
+  constructor(deps: CallDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * One completion by one model.
+   *
+   * @param fields of the chat request, without `model`
+   * @throws ProviderError after the last try
+   */
+  async complete(
+    model: ModelRef,
+    fields: Readonly<Record<string, unknown>>,
+    timeouts: RouteSpec['timeouts'] = {},
+  ): Promise<ModelAnswer> {
+    const catalogue = await this.#deps.catalogue()
+    const entry = catalogue.models.get(model)
+    const provider = entry === undefined ? undefined : catalogue.providers.get(entry.provider)
+    if (entry === undefined || provider === undefined) {
+      throw new ProviderError('bad_request', `model "${model}" is not in the catalogue`)
+    }
+    const call = {
+      provider,
+      model: entry.model,
+      body: bodyOf(fields),
+      limits: { ...defaults, ...timeouts },
+      cancellation: new Cancellation(),
+      isKept: true,
+    }
+    const startedAt = { ms: 0 }
+    const answer = await this.#gateOf(provider).run(() => this.#retrying(provider, call, startedAt))
+    const latencyMs = Math.max(0, Math.round(this.#deps.clock.monotonicMs() - startedAt.ms))
+    const usage = answer.facts.usage ?? estimate(fields, answer)
+    return { answer, usage, costMicroUsd: costMicroUsd(entry.price, usage), latencyMs }
+  }
+
+  async #retrying(
+    provider: Provider,
+    call: Parameters<ChatProvider['complete']>[0],
+    startedAt: { ms: number },
+  ): Promise<ChatAnswer> {
+    for (let attempt = 1; ; attempt += 1) {
+      startedAt.ms = this.#deps.clock.monotonicMs()
+      try {
+        return await this.#deps.clientOf(provider).complete(call)
+      } catch (error) {
+        if (!(error instanceof ProviderError) || !retryable.includes(error.errorClass)) throw error
+        if (attempt >= (error.errorClass === 'rate_limit' ? attempts.rate_limit : attempts.other)) throw error
+        const ceiling = Math.min(backoffMs.most, backoffMs.first * 2 ** attempt)
+        await wait(Math.min(backoffMs.most, Math.max(error.retryAfterMs ?? 0, this.#deps.random() * ceiling)))
+      }
+    }
+  }
+
+  #gateOf(provider: Provider): Gate {
+    const width = provider.limits.concurrency ?? defaultConcurrency
+    const known = this.#gates.get(provider.name)
+    if (known?.width === width) return known
+    const gate = new Gate(width)
+    this.#gates.set(provider.name, gate)
+    return gate
+  }
+}
+
+/** Lets at most `width` pieces of work run at once, first come first served. */
+class Gate {
+  readonly width: number
+  #running = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor(width: number) {
+    this.width = width
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.width) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#running += 1
+    try {
+      return await work()
+    } finally {
+      this.#running -= 1
+      this.#waiting.shift()?.()
+    }
+  }
+}
+
+function bodyOf(fields: Readonly<Record<string, unknown>>): ChatBody {
+  return { fields, bytesFor: (model) => Buffer.from(JSON.stringify({ ...fields, model })) }
+}
+
+function estimate(fields: Readonly<Record<string, unknown>>, answer: ChatAnswer): Usage {
+  return {
+    inputTokens: tokensOfCharacters(JSON.stringify(fields['messages'] ?? []).length),
+    cachedInputTokens: 0,
+    outputTokens: tokensOfCharacters(answer.facts.outputCharacters),
+    reasoningTokens: 0,
+    isEstimated: true,
+  }
+}
