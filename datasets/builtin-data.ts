@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { DatasetItem, Message } from './item.ts'
 import { parseItems } from './load.ts'
 
@@ -19,7 +18,7 @@ export interface BuiltinPrice {
 
 /** Folder of the recorded prompts and answers, as `startReplayUpstream` reads it (origin and licence: its card.md). */
 export function mathJsonDir(): string {
-  return fileURLToPath(new URL('./builtin/math-json', import.meta.url))
+  return `${import.meta.dirname}/builtin/math-json`
 }
 
 /**
@@ -40,7 +39,7 @@ export function mathJsonPrices(): readonly BuiltinPrice[] {
 
 /** The ten hand-made items of smoke.jsonl. */
 export function smokeItems(): DatasetItem[] {
-  const parsed = parseItems(readFileSync(new URL('./builtin/smoke.jsonl', import.meta.url)), 'application/x-ndjson')
+  const parsed = parseItems(readFileSync(`${import.meta.dirname}/builtin/smoke.jsonl`), 'application/x-ndjson')
   if ('problems' in parsed) throw new Error(`smoke.jsonl is broken: ${JSON.stringify(parsed.problems[0])}`)
   return parsed.items
 }

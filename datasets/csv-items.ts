@@ -1,4 +1,5 @@
 import type { Message } from './item.ts'
+import { itemLimits } from './item-schema.ts'
 import { pointerSegment } from './text-faults.ts'
 
 /** Columns of a CSV upload besides `slice.<name>`; datasets/README.md says what their cells hold. */
@@ -27,6 +28,9 @@ interface CellProblem {
 
 /** Checks the header row: known columns, each once, an id and a prompt or messages. */
 export function readCsvHeader(cells: readonly string[]): CsvHeader | { readonly problems: CellProblem[] } {
+  if (cells.length > itemLimits.csvColumns) {
+    return { problems: [{ path: '', message: `${cells.length} columns; a file may have ${itemLimits.csvColumns}` }] }
+  }
   const columns = cells.map((cell) => cell.trim())
   const problems: CellProblem[] = []
   const known = `${csvColumns.join(', ')}, slice.<name>`

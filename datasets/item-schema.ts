@@ -5,6 +5,7 @@ export const itemLimits = {
   itemChars: 1_048_576,
   idChars: 200,
   messages: 500,
+  csvColumns: 100,
   /** Values (objects, arrays, scalars) inside one item. */
   values: 20_000,
   depth: 64,

@@ -72,7 +72,7 @@ class Collector {
     }
     this.#rowOfId.set(item.id, row.row)
     this.#items.push(item)
-    if (this.#items.length > itemLimits.items)
+    if (this.#items.length === itemLimits.items + 1)
       this.report(row, '', `more than ${itemLimits.items} items in one dataset`)
   }
 

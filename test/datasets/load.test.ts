@@ -218,6 +218,13 @@ describe('CSV upload (C1)', () => {
 
   it.each<[string, string, string, number, RegExp]>([
     ['unknown column', 'id,prompt,answer\n1,q,a\n', '/1/answer', 1, /unknown column "answer"; known: id, prompt/],
+    [
+      'a thousand columns',
+      `id,prompt,${Array.from({ length: 1_000 }, (_, n) => `slice.${n}`)}\n`,
+      '/1',
+      1,
+      /1002 columns/,
+    ],
     ['semicolons', 'id;prompt\n1;q\n', '/1/id;prompt', 1, /unknown column/],
     ['column twice', 'id,prompt,prompt\n', '/1/prompt', 1, /twice/],
     ['no id column', 'prompt\nq\n', '/1/id', 1, /missing/],
@@ -232,6 +239,13 @@ describe('CSV upload (C1)', () => {
     ['bad JSON cell', 'id,prompt,schema\n1,q,{\n', '/2/schema', 2, /not JSON/],
     ['bad messages', 'id,messages\n1,"[{""role"":""x"",""content"":""y""}]"\n', '/2/messages/0/role', 2, /one of/],
     ['wrong type', 'id,prompt,schema\n1,q,7\n', '/2/schema', 2, /must be object/],
+    [
+      'many items',
+      `id,prompt\n${Array.from({ length: itemLimits.items + 2 }, (_, n) => `${n},q\n`).join('')}`,
+      '/100002',
+      100_002,
+      /more than 100000/,
+    ],
     ['header only', 'id,prompt\n', '', 0, /no items/],
     ['same id', 'id,prompt\n1,q\n1,r\n', '/3/id', 3, /row 2/],
   ])('refuses %s with row and column', (_, text, path, line, message) => {

@@ -277,6 +277,14 @@ describe('faults', () => {
     expect((await ask(upstream, 'small', known)).text).toBe('{"answer": "41"}')
   })
 
+  it('wrong_answer never gives the answer to a prompt of the same reference, whatever the seed', async () => {
+    for (let seed = 0; seed < 24; seed += 1) {
+      const upstream = await start({ seed: String(seed) })
+      upstream.setFault('large', { kind: 'wrong_answer', rate: 1 })
+      expect((await ask(upstream, 'large', known)).text).not.toBe('{"answer": "42"}')
+    }
+  })
+
   it.each([false, true])('cut_stream ends the connection half way through (stream: %s)', async (stream) => {
     const upstream = await start()
     upstream.setFault('large', { kind: 'cut_stream', rate: 1 })
