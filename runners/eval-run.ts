@@ -7,6 +7,7 @@ import {
   type ClaimedAnswer,
   claimAnswers,
   type EvalRunHead,
+  failEvalRun,
   finishEvalRun,
   markScored,
   readEvalRun,
@@ -33,8 +34,10 @@ export async function workOnEvalRun(deps: RunnerDeps, runId: string): Promise<vo
   if (run === null || run.status !== 'running') return
   const resolved = resolveEvaluators(run.evaluators)
   if ('problems' in resolved) {
-    // Checked at submission; a newer Interlock may still know an evaluator no more. The run stays open and says so.
+    // Checked at submission; a newer Interlock may still know an evaluator no more.
     log.error({ runId, problems: resolved.problems }, 'eval run names evaluators that cannot be used')
+    const words = resolved.problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ')
+    await failEvalRun(db, runId, `its evaluators cannot be used (${words})`, clock.nowMs())
     return
   }
   const renewal = setInterval(() => {

@@ -328,6 +328,16 @@ export async function finishEvalRun(db: Db, id: string, summary: unknown, nowMs:
   return result.numUpdatedRows === 1n
 }
 
+/** Ends a run that cannot go on. The proposal that waits for it then ends without complete evidence. */
+export async function failEvalRun(db: Db, id: string, error: string, nowMs: number): Promise<void> {
+  await db
+    .updateTable('eval_runs')
+    .set({ status: 'failed', error, finished_at: new Date(nowMs) })
+    .where('id', '=', id)
+    .where('status', '=', 'running')
+    .execute()
+}
+
 /** Outcomes of targets 0 (baseline) and 1 (candidate) on the same items, in item order. */
 export async function readPairs(
   db: Db,
