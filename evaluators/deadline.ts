@@ -30,7 +30,8 @@ export function withDeadline<T>(what: string, limitMs: number, work: () => T): T
   try {
     call.runInContext(createContext({ run }), { timeout: limitMs })
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
+    // made in the other context: not an instance of our Error
+    if ((error as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
       throw new DeadlineExceededError(what, limitMs)
     }
     throw error

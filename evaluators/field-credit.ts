@@ -46,7 +46,7 @@ const maxLeaves = 100_000
 
 /**
  * Share of fields that are right, in [0, 1). A field is a leaf of the answer (a scalar, an empty object or array) or a
- * required property that is missing. A leaf is wrong when an error is reported at it or at anything around it; an error about
+ * required property that is missing (the empty object it is missing from is no field). A leaf is wrong when an error is reported at it or at anything around it; an error about
  * a container as a whole with all of its leaves right (too few items) counts as one wrong field more.
  *
  * @param errors  at least one
@@ -60,9 +60,11 @@ export function validShare(value: unknown, errors: readonly FieldError[]): numbe
     else if (isAboutWhole(keyword)) loose.add(path)
     else wrong.add(path)
   }
-  const leaves = leafPaths(value)
-  const bad = leaves.filter((leaf) => isUnder(leaf, wrong))
-  const extra = [...loose].filter((path) => ![...bad, ...missing].some((leaf) => leaf.startsWith(path))).length
+  const emptied = new Set([...missing].map(parentOf))
+  const leaves = leafPaths(value).filter((leaf) => !emptied.has(leaf))
+  const bad = leaves.filter((leaf) => loose.has(leaf) || isUnder(leaf, wrong))
+  const blamed = new Set([...bad, ...missing].flatMap(withAncestors))
+  const extra = [...loose].filter((path) => !blamed.has(path)).length
   const total = leaves.length + missing.size + extra
   const share = (leaves.length - bad.length) / total
   return Math.min(share, 1 - 1 / (total + 1))
@@ -75,13 +77,22 @@ function isAboutWhole(keyword: string): boolean {
   )
 }
 
-function isUnder(leaf: string, paths: ReadonlySet<string>): boolean {
-  if (paths.size === 0) return false
-  for (let end = leaf.length; end >= 0; end = leaf.lastIndexOf('/', end - 1)) {
-    if (paths.has(leaf.slice(0, end))) return true
-    if (end === 0) break
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+}
+
+/** The path and every path above it, up to '' . */
+function withAncestors(path: string): string[] {
+  const paths = [path]
+  for (let at = path; at !== ''; ) {
+    at = parentOf(at)
+    paths.push(at)
   }
-  return false
+  return paths
+}
+
+function isUnder(leaf: string, paths: ReadonlySet<string>): boolean {
+  return paths.size > 0 && withAncestors(leaf).some((path) => paths.has(path))
 }
 
 /** JSON pointers of all leaves. Recursive: the depth of answers is limited before. */
