@@ -6,12 +6,14 @@ export interface Problem {
 
 /** Stable codes of refused requests; http/error-handler.ts owns their status, docs/errors.md their meaning. */
 export type ErrorCode =
+  | 'MALFORMED_REQUEST'
   | 'MALFORMED_JSON'
   | 'VALIDATION_FAILED'
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'OWN_PROPOSAL'
   | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
   | 'ALREADY_EXISTS'
   | 'IN_USE'
   | 'STALE_BASE'
@@ -23,7 +25,9 @@ export type ErrorCode =
   | 'BODY_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'TOO_MANY_ATTEMPTS'
+  | 'NOT_AVAILABLE'
   | 'UNAVAILABLE'
+  | 'INTERNAL'
 
 /**
  * A request that a rule refuses: nothing was changed.
