@@ -7,7 +7,7 @@ import { fill, retryPrompt } from './judge-prompt.ts'
 import type { CompiledSchema } from './schema-compile.ts'
 
 /** Longest wait for one reply; the port's own timeouts are shorter. */
-const replyLimitMs = 180_000
+const replyLimitMs = 110_000
 const maxReplyTokens = 4_096
 /** Longest question in characters: beyond it a judge would see only part of it. */
 export const maxQuestionLength = 400_000

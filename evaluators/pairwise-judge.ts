@@ -34,7 +34,7 @@ export function pairwiseJudge(
 }
 
 function settleWithoutJudge(baseline: EvalCase, candidate: EvalCase): Score | null {
-  const details = { mode: 'pairwise', spend: { calls: 0, costMicroUsd: 0 } }
+  const details = { mode: 'pairwise', spend: { calls: 0, costMicroUsd: 0 }, costMicroUsd: 0 }
   if (baseline.output === candidate.output && sameJson(baseline.toolCalls, candidate.toolCalls)) {
     return {
       status: 'scored',
@@ -72,7 +72,7 @@ type OrderAnswer = JudgeAnswer<readonly CriterionVerdict<PairChoice>[]>
 
 function combine(model: string, baselineFirst: OrderAnswer, candidateFirst: OrderAnswer): Score {
   const spend = addSpend(baselineFirst.spend, candidateFirst.spend.calls, candidateFirst.spend.costMicroUsd)
-  const base = { mode: 'pairwise', judge: model, spend }
+  const base = { mode: 'pairwise', judge: model, spend, costMicroUsd: spend.costMicroUsd }
   const failed = [baselineFirst, candidateFirst].find((answer) => answer.kind === 'errored')
   const unusable = failed ?? [baselineFirst, candidateFirst].find((answer) => answer.kind !== 'verdict')
   if (unusable && unusable.kind !== 'verdict') return { status: unusable.kind, reason: unusable.reason, details: base }

@@ -24,7 +24,7 @@ export function rubricJudge(
     if (unreadable) return unreadable
     const answers = new Map([['answer', evalCase.output]])
     const answer = await askJudge(askAbout(setup, { evalCase, answers, random: tools.random }), tools)
-    const details = { mode: 'rubric', judge: model, spend: answer.spend }
+    const details = { mode: 'rubric', judge: model, spend: answer.spend, costMicroUsd: answer.spend.costMicroUsd }
     if (answer.kind !== 'verdict') return { status: answer.kind, reason: answer.reason, details }
     return scoreVerdicts(answer.verdict, { ...details, criteria: answer.verdict })
   }
