@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
 import { createPostgresBackend, type Processor, Queue, runMigrations, Worker, type WorkerOptions } from 'bullmq'
 import { Redis } from 'ioredis'
 import type { Log } from './log.ts'
@@ -51,13 +53,17 @@ export async function openQueue(backing: QueueBacking, log: Log): Promise<JobQue
   )
 }
 
-function redisQueue(url: string, log: Log): JobQueue {
+/** A start waits this long for Redis; without it the process serves all the same and the ticks do the work. */
+const redisWaitMs = 2_000
+
+async function redisQueue(url: string, log: Log): Promise<JobQueue> {
   // A producer must fail at once when Redis is away; a worker must wait for it to come back.
   const producer = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1 })
   const consumer = new Redis(url, { maxRetriesPerRequest: null })
   for (const connection of [producer, consumer]) {
     connection.on('error', (error: Error) => log.warn({ reason: error.message }, 'queue is out of reach'))
   }
+  await Promise.race([once(producer, 'ready'), wait(redisWaitMs, undefined, { ref: false })]).catch(() => undefined)
   const queue = queueOver(
     (name) => new Queue(name, { connection: producer, skipWaitingForReady: true }),
     (name, process, work) => new Worker(name, process, { connection: consumer, ...work }),

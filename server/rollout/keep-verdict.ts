@@ -1,4 +1,5 @@
 import { engineVersion, type Verdict } from '#domain/promotion-types.ts'
+import { liveStageOf } from '#domain/proposal.ts'
 import type { Tx } from '#store/database.ts'
 import { appendDecision, readDecisions } from '#store/promotion-decisions.ts'
 import type { StoredProposal } from '#store/proposals.ts'
@@ -22,8 +23,8 @@ export async function keepVerdict(
 ): Promise<void> {
   await appendDecision(tx, proposal.id, {
     at: deps.clock.nowMs(),
-    stage: verdict.evidence.stage,
-    step: verdict.evidence.step,
+    stage: stageOf(proposal),
+    step: proposal.state.step,
     action: verdict.action,
     reasons: verdict.reasons,
     gates: verdict.gates,
@@ -44,8 +45,17 @@ export async function keepChangedVerdict(
   const isSame =
     last !== undefined &&
     last.action === verdict.action &&
-    last.step === verdict.evidence.step &&
-    last.stage === verdict.evidence.stage
-  const hasNews = (last?.evidence as Verdict['evidence'] | undefined)?.observed !== verdict.evidence.observed
+    last.step === proposal.state.step &&
+    last.stage === stageOf(proposal)
+  const hasNews = observedIn(last?.evidence) !== observedIn(verdict.evidence)
   if (!isSame || (isOld && hasNews)) await keepVerdict(tx, deps, proposal, verdict)
+}
+
+function stageOf(proposal: StoredProposal): string {
+  return liveStageOf(proposal.state) ?? 'offline'
+}
+
+/** Observations behind a live verdict: nothing new to keep while it stands still. */
+function observedIn(evidence: unknown): unknown {
+  return (evidence as { observed?: number } | undefined)?.observed
 }

@@ -11,7 +11,7 @@ import { resolveEvaluators } from '#evaluators/registry.ts'
 import { appendAudit } from '#store/audit.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
-import { insertProposal, insertRouteVersion, lockOpenProposalOf } from '#store/proposals.ts'
+import { insertProposal, insertRouteVersion, openProposalOf } from '#store/proposals.ts'
 import { lockStable } from '#store/stable-pointer.ts'
 import { readBar, readCatalogueIn, readKnownDatasets } from '#store/submission.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
@@ -39,7 +39,7 @@ export async function submitProposal(deps: RolloutDeps, caller: Caller, input: P
 }
 
 async function submitIn(tx: Tx, deps: RolloutDeps, caller: Caller, input: ProposalInput, id: string): Promise<void> {
-  const open = await lockOpenProposalOf(tx, input.route)
+  // The route's lock makes submissions follow one another; only then is it known whether one is open.
   const pointer = await lockStable(tx, input.route)
   if (pointer === null) {
     throw new InterlockError('NOT_FOUND', `there is no route "${input.route}"`, [
@@ -47,7 +47,8 @@ async function submitIn(tx: Tx, deps: RolloutDeps, caller: Caller, input: Propos
     ])
   }
   if (input.base !== pointer.stable) throw staleBase(input, pointer.stable)
-  if (open !== null) throw inProgress(input.route, open.id)
+  const openId = await openProposalOf(tx, input.route)
+  if (openId !== null) throw inProgress(input.route, openId)
   const { bar, barVersion } = await readBar(tx, input.route)
   const problems = await check(tx, input, bar)
   if (problems.length > 0) {

@@ -35,6 +35,12 @@ export interface EvidenceBatch {
 }
 
 /**
+ * No insert of ours can still be under way after this (statement and idle timeouts are shorter), so a long transaction of
+ * someone else on the same server holds evidence back no longer.
+ */
+const longestInsertMs = 30_000
+
+/**
  * The next settled observations of a proposal in assignment order, up to the watermark.
  *
  * Assignment order is (tx, seq) among transactions that have all ended (`pg_snapshot_xmin`), so a slow insert can never
@@ -57,6 +63,7 @@ export async function readEvidence(
   },
 ): Promise<EvidenceBatch> {
   const now = new Date(of.nowMs)
+  const surelySettled = new Date(of.nowMs - longestInsertMs)
   const goneBefore = new Date(of.nowMs - of.gatewayGoneAfterMs)
   const { rows } = await sql<ObservationRow>`
     select o.seq::text as seq, o.tx::text as tx, o.arm, o.unit, o.share_bp, o.step, o.is_answered, o.is_scored,
@@ -66,7 +73,7 @@ export async function readEvidence(
     from observations o
     where o.proposal_id = ${of.proposalId}
       and (o.tx, o.seq) > (${of.after.tx}::bigint, ${of.after.seq}::bigint)
-      and o.tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+      and (o.tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint or o.assigned_at < ${surelySettled})
     order by o.tx, o.seq
     limit ${of.limit}`.execute(tx)
   const held = rows.findIndex((row) => !(row.is_answered && row.is_scored) && !row.is_due)

@@ -96,6 +96,17 @@ export async function lockOpenProposalOf(tx: Tx, route: string): Promise<StoredP
   return row === undefined ? null : toProposal(row)
 }
 
+/** Id of the route's open proposal, not locked; null when there is none. */
+export async function openProposalOf(db: Db, route: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('proposals')
+    .select('id')
+    .where('route', '=', route)
+    .where('status', 'in', [...openStatuses])
+    .executeTakeFirst()
+  return row?.id ?? null
+}
+
 export async function openProposalIds(db: Db): Promise<string[]> {
   const rows = await db
     .selectFrom('proposals')

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { accumulate, judge, policyOf, startEngine, type Verdict } from '#domain/promotion.ts'
+import { accumulate, judge, policyOf, startEngine } from '#domain/promotion.ts'
 import { advanceProposal } from '#rollout/advance-proposal.ts'
 import { readEvidence } from '#store/observations.ts'
 import { readDecisions } from '#store/promotion-decisions.ts'
@@ -212,7 +212,7 @@ describe.each(engines())('advancing a proposal on %s', (engine) => {
         limit: 10_000,
       }),
     )
-    const seen = (stored?.evidence as Verdict['evidence']).observed
+    const seen = (stored!.evidence as { observed: number }).observed
     const observations = batch.observations
       .slice(0, seen)
       .map((observation, index) => ({ ...observation, seq: index + 1 }))

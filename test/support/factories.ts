@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Bar } from '#domain/bar.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
@@ -44,7 +45,7 @@ export function rolloutDeps(db: Database, startMs = Date.parse('2026-03-01T00:00
       ids += 1
       return `${prefix}_${String(ids).padStart(6, '0')}`
     },
-    log: createLog('silent'),
+    log: createLog(process.env['TEST_LOG'] ?? 'silent'),
     onChange: async () => undefined,
     ring: (job) => {
       rung.push(job)
@@ -212,5 +213,17 @@ export async function seedObservations(
       .insertInto('observations')
       .values(rows.slice(start, start + 500))
       .execute()
+  }
+  await whenReadable(deps.db, proposalId)
+}
+
+/** Evidence becomes readable when every transaction older than it has ended, those of other tests on the server included. */
+async function whenReadable(db: Database, proposalId: string): Promise<void> {
+  for (;;) {
+    const { rows } = await sql<{ ready: boolean }>`
+      select coalesce(max(tx), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint as ready
+      from observations where proposal_id = ${proposalId}`.execute(db)
+    if (rows[0]?.ready) return
+    await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
