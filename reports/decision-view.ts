@@ -37,7 +37,9 @@ export interface DecisionView {
   readonly status: number
   readonly errorCode: string | null
   readonly facts: readonly Fact[]
-  readonly usage: readonly Fact[]
+  readonly usage: UsageView | null
+  /** null: unpriced, or nothing was answered. */
+  readonly costMicroUsd: number | null
   readonly eligible: readonly string[]
   readonly chosen: string | null
   readonly excluded: readonly { readonly model: string; readonly by: string; readonly detail: string }[]
@@ -53,6 +55,16 @@ export interface DecisionView {
   }[]
   readonly route: string
   readonly proposalId: string | null
+}
+
+/** Tokens of a request. */
+export interface UsageView {
+  readonly inputTokens: number
+  readonly cachedInputTokens: number
+  readonly outputTokens: number
+  readonly reasoningTokens: number
+  /** The provider sent no counts: these are our estimate. */
+  readonly isEstimated: boolean
 }
 
 export interface AttemptRow {

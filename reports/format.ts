@@ -3,6 +3,8 @@ import type { MetricUnit } from './view-parts.ts'
 /** What stands where there is no number: never 0, never empty. */
 export const none = '–'
 const minus = '−'
+/** Keeps a number and its unit on one line. */
+const space = '\u00a0'
 
 /** Thousands separated: 12,408. */
 export function count(value: number): string {
@@ -14,25 +16,35 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`
 }
 
-/** Basis points as percent: 2500 -> "25%", 50 -> "0.5%". */
+/** Basis points as percent: 2500 -> "25 %", 50 -> "0.5 %". */
 export function share(basisPoints: number): string {
-  return `${trimZeros((basisPoints / 100).toFixed(2))}%`
+  return `${trimZeros((basisPoints / 100).toFixed(2))}${space}%`
+}
+
+/** A number without a unit, three significant digits: 48.2, 9,100, 0.0012; beyond a million as a power of ten. */
+export function shortNumber(value: number | null): string {
+  if (value === null) return none
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : value < 0 ? `${minus}∞` : none
+  const size = Math.abs(value)
+  if (size >= 1e6 || (size > 0 && size < 1e-4)) return value.toExponential(1).replace('e+', 'e').replace('-', minus)
+  const text = Number(size.toPrecision(3))
+  return `${value < 0 ? minus : ''}${Number.isInteger(text) ? count(text) : text}`
 }
 
 /** A ratio as percent: one decimal, two below 1%. */
 export function percent(ratio: number | null): string {
   if (ratio === null) return none
   const value = ratio * 100
-  return `${value.toFixed(value !== 0 && Math.abs(value) < 1 ? 2 : 1)}%`
+  return `${value.toFixed(value !== 0 && Math.abs(value) < 1 ? 2 : 1)}${space}%`
 }
 
 /** Milliseconds for people: "840 ms", "1.24 s", "3 min 20 s", "2 h 5 min", "3 d 4 h". */
 export function duration(ms: number | null): string {
   if (ms === null) return none
-  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 1000) return `${Math.round(ms)}${space}ms`
   const seconds = ms / 1000
-  if (seconds < 9.995) return `${seconds.toFixed(2)} s`
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`
+  if (seconds < 9.995) return `${seconds.toFixed(2)}${space}s`
+  if (seconds < 59.95) return `${seconds.toFixed(1)}${space}s`
   return twoUnits(Math.round(seconds))
 }
 
@@ -85,7 +97,7 @@ function unsigned(size: number, unit: MetricUnit): string {
   if (unit === 'ms') return duration(size)
   if (unit === 'usd') return dollars(size)
   const points = size * 100
-  return `${points.toFixed(points !== 0 && points < 0.1 ? 2 : 1)} pts`
+  return `${points.toFixed(points !== 0 && points < 0.1 ? 2 : 1)}${space}pts`
 }
 
 /** An interval in a metric's unit: "−0.4 to +4.0 pts". */
@@ -93,7 +105,7 @@ export function metricInterval(interval: readonly [number, number] | null, unit:
   if (interval === null) return none
   const low = metricDifference(interval[0], unit)
   const high = metricDifference(interval[1], unit)
-  return `${unit === 'score' || unit === 'rate' ? low.replace(' pts', '') : low} to ${high}`
+  return `${unit === 'score' || unit === 'rate' ? low.replace(`${space}pts`, '') : low} to ${high}`
 }
 
 /** Age of a moment: "just now", "42 s ago", "3 min ago", "in 2 h". */

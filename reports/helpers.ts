@@ -5,9 +5,10 @@ import type { SliceRow } from './eval-run-view.ts'
 import * as format from './format.ts'
 import { iconNames, type Mark, type MarkKind, markOf, proposalMark } from './marks.ts'
 import { html, type Markup } from './markup.ts'
+import { differenceLimit, requirementWords } from './requirement.ts'
 import { sequenceChart } from './sequence-chart.ts'
 import type { ActionView, AnswerView, CaseView, GatePoint, GateRow, TrafficView } from './view-parts.ts'
-import type { ConvergenceView } from './views.ts'
+import type { ConvergenceView, TimelineRow } from './views.ts'
 import { wordDiff } from './word-diff.ts'
 
 /**
@@ -44,8 +45,10 @@ export function timeTag(at: number, now: number): Markup {
 /** The plot that fits a gate: against the baseline where it has a relative limit, else against its absolute bound. */
 export function gatePlot(row: GateRow): Markup {
   const tone = markOf('verdict', row.verdict).tone
-  if (row.limit === null && (row.min !== null || row.max !== null)) return boundPlot({ ...row, tone })
-  return intervalPlot({ ...row, tone })
+  const limit = differenceLimit(row)
+  const { min, max } = row.threshold
+  if (limit === null && (min !== null || max !== null)) return boundPlot({ ...row, min, max, tone })
+  return intervalPlot({ ...row, limit, tone })
 }
 
 /** An answer as text; what differs from the other arm's answer is marked as deleted or inserted. */
@@ -109,14 +112,22 @@ const endings: Readonly<Record<string, string>> = {
 }
 
 /** What an event of the timeline did, after its author's name. */
-export function eventWords(from: string | null, to: string, shareBp: number): string {
-  const ending = endings[to]
-  if (ending !== undefined) return ending
-  const at = shareBp > 0 ? ` at ${format.share(shareBp)}` : ''
-  if (from === null) return 'submitted it'
-  return from === to
-    ? `kept it in ${format.words(to)}${at}`
-    : `moved it from ${format.words(from)} to ${format.words(to)}${at}`
+export function eventWords(row: Pick<TimelineRow, 'kind' | 'from' | 'to' | 'shareBp'>): string {
+  const share = format.share(row.shareBp)
+  switch (row.kind) {
+    case 'submitted':
+      return 'submitted it'
+    case 'paused':
+      return `paused it in ${format.words(row.to)}`
+    case 'resumed':
+      return 'resumed it'
+    case 'step':
+      return `took the candidate to ${share}`
+    case 'ended':
+      return endings[row.to] ?? `ended it as ${format.words(row.to)}`
+    case 'moved':
+      return `moved it from ${format.words(row.from ?? 'nowhere')} to ${format.words(row.to)}${row.shareBp > 0 ? ` at ${share}` : ''}`
+  }
 }
 
 /** A slice is only called worse or better when its interval leaves zero out. */
@@ -148,7 +159,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
     metricName: format.metricName,
     words: format.words,
     dateTime: format.dateTime,
-    showNumber: (value: number | null) => (value === null ? format.none : String(Number(value.toPrecision(4)))),
+    showNumber: format.shortNumber,
     short: (text: string) => text.slice(0, 12),
     rate: (part: number, whole: number) => format.percent(whole === 0 ? null : part / whole),
     join: (list: readonly string[]) => list.join(', '),
@@ -156,6 +167,10 @@ export function registerHelpers(engine: typeof Handlebars): void {
     safeUrl,
     answerFacts,
     jumpWord,
+    requirementWords: (gate: Parameters<typeof requirementWords>[0]) => requirementWords(gate),
+    detectableWords: (row: GateRow) =>
+      row.detectable === null ? '' : `sees ${format.metricDifference(row.detectable, row.unit).slice(1)}`,
+    stageList: (stages: readonly string[]) => (stages.length === 0 ? 'every stage' : stages.join(', ')),
     eventWords,
     moneyEach: (microUsd: number | null, parts: number) =>
       format.money(microUsd === null || parts === 0 ? null : microUsd / parts),
@@ -172,7 +187,8 @@ export function registerHelpers(engine: typeof Handlebars): void {
     proposalMark: (proposal: Parameters<typeof proposalMark>[0]) => badge(proposalMark(proposal)),
     gatePlot,
     intervalPlot: (row: Parameters<typeof intervalPlot>[0]) => intervalPlot(row),
-    sequenceChart: (row: GateRow) => sequenceChart({ ...row, tone: markOf('verdict', row.verdict).tone }),
+    sequenceChart: (row: GateRow) =>
+      sequenceChart({ ...row, limit: differenceLimit(row), tone: markOf('verdict', row.verdict).tone }),
     liveBar,
     winBar,
     spanBar: (attempt: Parameters<typeof spanBar>[0] & { errorClass: string | null }, totalMs: number) =>

@@ -37,19 +37,25 @@ export interface GateRow {
   readonly samples: number
   /** Observations that should be there and are not. */
   readonly missing: number
-  /** Bound the difference must clear, signed, in the metric's unit: -0.03 = at most 3 points behind; null: an absolute gate. */
-  readonly limit: number | null
-  /** Absolute bounds on the candidate's own value. */
-  readonly min: number | null
-  readonly max: number | null
-  /** The requirement as a sentence: "at most 3.0 points behind the baseline". */
-  readonly requirement: string
+  readonly threshold: Threshold
+  /** What `maxDrop` is at this stage or step, score points; null: the threshold as it stands. */
+  readonly margin: number | null
+  /** Smallest true difference this many samples would have shown; null: not known. */
+  readonly detectable: number | null
   /** Evidence for passing as a betting e-value: it passes at `eValueNeeded`; null: not measured that way. */
   readonly eValue: number | null
   readonly eValueNeeded: number | null
   readonly verdict: VerdictName
   /** The interval as it narrowed, oldest first; at most 60 points. Empty: no history. */
   readonly history: readonly GatePoint[]
+}
+
+/** What a gate asks for; null: not asked. `maxDrop` in score points (0.03 = 3), `maxIncrease` relative (0.25 = a quarter more). */
+export interface Threshold {
+  readonly min: number | null
+  readonly max: number | null
+  readonly maxDrop: number | null
+  readonly maxIncrease: number | null
 }
 
 /** The interval of a difference when `samples` observations had been seen. */

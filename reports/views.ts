@@ -6,10 +6,12 @@ import type {
   EvalRunSummary,
   GateRow,
   Headline,
+  MetricUnit,
   ProposalStatusName,
   ProposalSummary,
   ReasonLine,
   StageName,
+  Threshold,
   TrafficView,
 } from './view-parts.ts'
 
@@ -105,13 +107,20 @@ export interface RouteView {
 
 export interface BarView {
   readonly version: number
-  /** One sentence per gate and per evaluator. */
-  readonly gates: readonly { readonly metric: string; readonly sentence: string; readonly stages: string }[]
+  readonly gates: readonly BarGate[]
   readonly evaluators: readonly { readonly name: string; readonly sentence: string }[]
   readonly alpha: number
   /** Share of scores that may be missing, 0..1. */
   readonly maxMissing: number
   readonly requiredStages: readonly StageName[]
+}
+
+export interface BarGate {
+  readonly metric: string
+  readonly unit: MetricUnit
+  readonly threshold: Threshold
+  /** Stages that judge it; empty: every stage of the plan. */
+  readonly stages: readonly StageName[]
 }
 
 export interface RouteVersionRow {
@@ -138,6 +147,7 @@ export interface ProposalView {
   readonly endedAt: number | null
   readonly status: ProposalStatusName
   readonly isPaused: boolean
+  readonly isInconclusive: boolean
   readonly headline: Headline
   readonly diff: DiffView
   readonly stages: readonly StageView[]
@@ -190,7 +200,6 @@ export interface FunnelRow {
   readonly planned: number
   readonly answered: number
   readonly scored: number
-  readonly errored: number
 }
 
 export interface ApprovalView {
@@ -203,6 +212,7 @@ export interface ApprovalView {
 
 export interface TimelineRow {
   readonly at: number
+  readonly kind: 'submitted' | 'moved' | 'step' | 'paused' | 'resumed' | 'ended'
   readonly from: ProposalStatusName | null
   readonly to: ProposalStatusName
   /** `engine` or the key's name. */

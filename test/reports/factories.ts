@@ -6,6 +6,7 @@ import type {
   GatePoint,
   GateRow,
   ProposalSummary,
+  Threshold,
   TrafficView,
 } from '#reports/view-parts.ts'
 import type {
@@ -262,6 +263,10 @@ export function aHistory(
   })
 }
 
+export function aThreshold(over: Partial<Threshold> = {}): Threshold {
+  return { min: null, max: null, maxDrop: null, maxIncrease: null, ...over }
+}
+
 export function aGate(over: Partial<GateRow> = {}): GateRow {
   return {
     stage: 'canary',
@@ -275,10 +280,9 @@ export function aGate(over: Partial<GateRow> = {}): GateRow {
     interval: [-0.008, 0.044],
     samples: 412,
     missing: 3,
-    limit: -0.03,
-    min: null,
-    max: null,
-    requirement: 'at most 3.0 pts behind the baseline',
+    threshold: aThreshold({ maxDrop: 0.03 }),
+    margin: 0.03,
+    detectable: null,
     eValue: 48.2,
     eValueNeeded: 20,
     verdict: 'pass',
@@ -299,9 +303,8 @@ export function fourGates(stepPercent: number | null = 25): GateRow[] {
       candidate: 0.988,
       difference: -0.008,
       interval: [-0.034, 0.019],
-      limit: null,
-      min: 0.98,
-      requirement: 'at least 98.0%',
+      threshold: aThreshold({ min: 0.98 }),
+      margin: null,
       samples: 409,
       missing: 6,
       eValue: 3.1,
@@ -318,9 +321,8 @@ export function fourGates(stepPercent: number | null = 25): GateRow[] {
       candidate: 0.0031,
       difference: 0.0002,
       interval: [-0.009, 0.011],
-      limit: null,
-      max: 0.02,
-      requirement: 'at most 2.0%',
+      threshold: aThreshold({ max: 0.02 }),
+      margin: null,
       samples: 1033,
       missing: 0,
       eValue: 31,
@@ -336,9 +338,8 @@ export function fourGates(stepPercent: number | null = 25): GateRow[] {
       candidate: 2240,
       difference: -880,
       interval: [-1240, -410],
-      limit: 780,
-      max: 4000,
-      requirement: 'at most 4.00 s and at most 25% above the baseline',
+      threshold: aThreshold({ maxIncrease: 0.25 }),
+      margin: null,
       samples: 1033,
       missing: 0,
       eValue: 460,
@@ -354,8 +355,8 @@ export function fourGates(stepPercent: number | null = 25): GateRow[] {
       candidate: 0.00039,
       difference: -0.00551,
       interval: [-0.0062, -0.0049],
-      limit: 0,
-      requirement: 'not above the baseline',
+      threshold: aThreshold({ maxIncrease: 0 }),
+      margin: null,
       samples: 1033,
       missing: 0,
       eValue: 9100,
@@ -433,6 +434,7 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
     endedAt: null,
     status: 'canary',
     isPaused: false,
+    isInconclusive: false,
     headline: {
       verdict: 'inconclusive',
       sentence: 'Not proven yet: the candidate stays at 25%.',
@@ -464,8 +466,8 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
         { sentence: 'No alarm on errors or on the split of traffic.', isMet: true },
       ],
       funnel: [
-        { arm: 'baseline', planned: 3120, answered: 3111, scored: 3060, errored: 4 },
-        { arm: 'candidate', planned: 1033, answered: 1030, scored: 1012, errored: 3 },
+        { arm: 'baseline', planned: 3120, answered: 3111, scored: 3060 },
+        { arm: 'candidate', planned: 1033, answered: 1030, scored: 1012 },
       ],
     },
     evalRuns: [
@@ -489,6 +491,7 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
     timeline: [
       {
         at: now - 41 * minute,
+        kind: 'step',
         from: 'canary',
         to: 'canary',
         by: 'engine',
@@ -497,6 +500,7 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
       },
       {
         at: now - 2 * hour,
+        kind: 'moved',
         from: 'awaiting_approval',
         to: 'canary',
         by: 'ines',
@@ -505,6 +509,7 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
       },
       {
         at: now - 3 * hour,
+        kind: 'moved',
         from: 'shadow',
         to: 'awaiting_approval',
         by: 'engine',
@@ -513,13 +518,14 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
       },
       {
         at: now - 4 * hour,
+        kind: 'moved',
         from: 'offline',
         to: 'shadow',
         by: 'engine',
         reason: 'offline evals passed on support@1',
         shareBp: 0,
       },
-      { at: now - 5 * hour, from: null, to: 'queued', by: 'mara', reason: 'submitted', shareBp: 0 },
+      { at: now - 5 * hour, kind: 'submitted', from: null, to: 'queued', by: 'mara', reason: 'submitted', shareBp: 0 },
     ],
     verdicts: [
       {
@@ -571,15 +577,16 @@ export function aRoute(over: Partial<RouteView> = {}): RouteView {
     bar: {
       version: 1,
       gates: [
-        { metric: 'json_validity', sentence: 'at least 98.0%', stages: 'every stage' },
-        { metric: 'llm_judge', sentence: 'at most 3.0 pts behind the baseline', stages: 'every stage' },
-        { metric: 'error_rate', sentence: 'at most 2.0%', stages: 'every stage' },
+        { metric: 'json_validity', unit: 'score', threshold: aThreshold({ min: 0.98 }), stages: [] },
+        { metric: 'llm_judge', unit: 'score', threshold: aThreshold({ maxDrop: 0.03 }), stages: [] },
+        { metric: 'error_rate', unit: 'rate', threshold: aThreshold({ max: 0.02 }), stages: [] },
         {
           metric: 'latency_p95_ms',
-          sentence: 'at most 4.00 s and at most 25% above the baseline',
-          stages: 'shadow, canary, bake',
+          unit: 'ms',
+          threshold: aThreshold({ max: 4000, maxIncrease: 0.25 }),
+          stages: ['shadow', 'canary', 'bake'],
         },
-        { metric: 'cost_usd', sentence: 'not above the baseline', stages: 'every stage' },
+        { metric: 'cost_usd', unit: 'usd', threshold: aThreshold({ maxIncrease: 0 }), stages: [] },
       ],
       evaluators: [
         { name: 'json_validity', sentence: 'schema of the request' },
@@ -698,11 +705,8 @@ export function aDecision(over: Partial<DecisionView> = {}): DecisionView {
       { name: 'Reason', value: 'cost: cheapest of 2 eligible' },
       { name: 'Snapshot', value: 'epoch 412' },
     ],
-    usage: [
-      { name: 'Input', value: '812' },
-      { name: 'Output', value: '95' },
-      { name: 'Cost', value: 'unpriced' },
-    ],
+    usage: { inputTokens: 812, cachedInputTokens: 0, outputTokens: 95, reasoningTokens: 0, isEstimated: true },
+    costMicroUsd: null,
     eligible: ['openai/gpt-4o-mini', 'local/llama'],
     chosen: 'local/llama',
     excluded: [
