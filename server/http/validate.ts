@@ -7,7 +7,7 @@ export type Checked<T> = { readonly value: T } | { readonly problems: readonly P
 export type Validator<T> = (value: unknown) => Checked<T>
 
 /** Keywords of ours in schemas. expects: the sentence after "must be"; isSecret: the value is never shown. */
-const ownKeywords = ['x-expects', 'x-secret', 'example'] as const
+const ownKeywords = ['x-expects', 'x-secret', 'x-spans-slashes', 'example'] as const
 
 /**
  * Compiles a closed JSON Schema (2020-12) once; the validator lists every problem with its exact place.

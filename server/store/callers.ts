@@ -109,9 +109,10 @@ export async function replaceKeyHash(tx: Tx, name: string, hash: string): Promis
   await tx.updateTable('api_keys').set({ hash, revoked_at: null }).where('name', '=', name).execute()
 }
 
-export async function findHashByName(db: Db, name: string): Promise<{ hash: string; isRevoked: boolean } | null> {
-  const row = await db.selectFrom('api_keys').select(['hash', 'revoked_at']).where('name', '=', name).executeTakeFirst()
-  return row === undefined ? null : { hash: row.hash, isRevoked: row.revoked_at !== null }
+/** Hash of the key of a name, revoked or not; null when there is none. */
+export async function findHashByName(db: Db, name: string): Promise<string | null> {
+  const row = await db.selectFrom('api_keys').select('hash').where('name', '=', name).executeTakeFirst()
+  return row?.hash ?? null
 }
 
 function toKey(row: KeyRow): StoredKey {
