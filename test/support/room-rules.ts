@@ -81,8 +81,10 @@ export const roomRules: readonly RoomRule[] = [
       'server/rollout',
       'server/gateway',
       'server/control',
+      'evaluators',
+      'datasets',
     ],
-    packages: ['node:http', 'express'],
+    packages: ['node:http', 'node:os', 'express'],
   },
   {
     name: 'runners',
@@ -105,7 +107,7 @@ export const roomRules: readonly RoomRule[] = [
 ]
 
 /** Files of runners/ that start processes rather than do the work of one. */
-const entryFiles = /^runners\/(interlock|commands|serve)\.ts$|^runners\/demo\//
+const entryFiles = /^runners\/(interlock|commands|serve|server-process|wiring)\.ts$|^runners\/demo\//
 
 /** Room of a file; null for files no rule speaks about (test/, the root's own). */
 export function roomOf(path: string): string | null {
