@@ -4,10 +4,8 @@ import type { RolloutPlan } from '#domain/plan.ts'
 import type { GateResult, Reason } from '#domain/promotion-types.ts'
 import { canarySteps, isOpen, type ProposalState, type ProposalStatus } from '#domain/proposal.ts'
 import type { RouteSpec } from '#domain/route.ts'
-import type { Caller } from '#domain/snapshot.ts'
 import type { EvalRunSummary, ProposalStatusName } from '#reports/view-parts.ts'
 import type { ApprovalView, ProposalView, StoredVerdict, TimelineRow } from '#reports/views.ts'
-import { proposalActions } from './report-actions.ts'
 import { diffView } from './report-diff.ts'
 import { proposalHeadline } from './report-headline.ts'
 import { stageRail } from './report-stages.ts'
@@ -21,13 +19,12 @@ type Db = Kysely<Tables>
 const maxTimeline = 200
 const maxVerdicts = 20
 
-/** Everything of one proposal; null when there is none with this id. */
+/** Everything of one proposal, and what its forms depend on; null when there is none with this id. */
 export async function readProposalView(
   db: Db,
   id: string,
-  viewer: Caller | null,
   moment: ReportMoment,
-): Promise<ProposalView | null> {
+): Promise<{ readonly view: Omit<ProposalView, 'actions'>; readonly head: ProposalHead } | null> {
   const head = await readHead(db, id)
   if (head === null) return null
   const [timeline, verdicts, evalRuns, approvals, exposure, gateways] = await Promise.all([
@@ -49,7 +46,7 @@ export async function readProposalView(
     planned: evalRuns.reduce((sum, run) => sum + run.planned, 0),
     answered: evalRuns.reduce((sum, run) => sum + run.answered, 0),
   }
-  return {
+  const view: Omit<ProposalView, 'actions'> = {
     ...factsOf(head),
     headline: proposalHeadline({ ...head, lastEvent: timeline[0] ?? null, lastVerdict, answers }),
     diff: diffView(head.route, { version: head.base, spec: head.baseSpec }, { version: head.version, spec: head.spec }),
@@ -69,7 +66,6 @@ export async function readProposalView(
     live,
     evalRuns,
     approvals,
-    actions: proposalActions(head, viewer),
     timeline,
     verdicts: verdicts.rows.map((row) => ({
       ...row,
@@ -81,6 +77,7 @@ export async function readProposalView(
         ? null
         : { ...gateways, lastCandidateRequestAt: exposure.lastCandidateRequestAt },
   }
+  return { view, head }
 }
 
 /** The bake judges by the canary's counts of samples only where a verdict says so. */
@@ -88,7 +85,8 @@ function isLiveNow(state: ProposalState, stage: string): boolean {
   return state.status === stage && stage !== 'bake'
 }
 
-interface Head {
+/** A proposal's own row with its route and both specs. */
+export interface ProposalHead {
   readonly id: string
   readonly title: string
   readonly description: string
@@ -113,7 +111,7 @@ interface Head {
   readonly endedInconclusive: boolean
 }
 
-async function readHead(db: Db, id: string): Promise<Head | null> {
+async function readHead(db: Db, id: string): Promise<ProposalHead | null> {
   const row = await db
     .selectFrom('proposals as p')
     .innerJoin('routes as r', 'r.name', 'p.route')
@@ -171,7 +169,7 @@ async function readHead(db: Db, id: string): Promise<Head | null> {
   }
 }
 
-function factsOf(head: Head) {
+function factsOf(head: ProposalHead) {
   return {
     id: head.id,
     title: head.title,

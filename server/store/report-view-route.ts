@@ -1,10 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import type { Bar, EvaluatorRef } from '#domain/bar.ts'
 import { modelsOf, type RouteSpec } from '#domain/route.ts'
-import type { Caller } from '#domain/snapshot.ts'
 import type { ProposalStatusName, ProposalSummary } from '#reports/view-parts.ts'
 import type { BarView, RouteVersionRow, RouteView } from '#reports/views.ts'
-import { routeRollback } from './report-actions.ts'
 import { diffView } from './report-diff.ts'
 import { thresholdView, unitOf } from './report-view-gates.ts'
 import { readProposalSummaries, readTraffic } from './report-views.ts'
@@ -16,13 +14,8 @@ type Db = Kysely<Tables>
 const maxVersions = 50
 const maxProposals = 20
 
-/** Everything of one route; null when there is none of this name. */
-export async function readRouteView(
-  db: Db,
-  name: string,
-  viewer: Caller | null,
-  nowMs: number,
-): Promise<RouteView | null> {
+/** Everything of one route but its form; null when there is none of this name. */
+export async function readRouteView(db: Db, name: string, nowMs: number): Promise<Omit<RouteView, 'rollback'> | null> {
   const route = await readHead(db, name)
   if (route === null) return null
   const [proposals, versions] = await Promise.all([
@@ -60,15 +53,6 @@ export async function readRouteView(
       nowMs,
     }),
     proposals,
-    rollback: routeRollback(
-      {
-        name,
-        stableVersion: route.stable_version,
-        previousVersion: route.previous_version,
-        openShareBp: rollout?.shareBp ?? null,
-      },
-      viewer,
-    ),
   }
 }
 

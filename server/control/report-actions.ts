@@ -1,8 +1,9 @@
 import type { RolloutPlan } from '#domain/plan.ts'
 import { isOpen, type ProposalState } from '#domain/proposal.ts'
-import type { Caller, Role } from '#domain/snapshot.ts'
+import type { Caller } from '#domain/snapshot.ts'
+import { type Action, mayDo, permissions } from '#http/permissions.ts'
 import type { ActionName, ActionView } from '#reports/view-parts.ts'
-import { shareWords } from './report-words.ts'
+import { shareWords } from '#store/report-words.ts'
 
 /** What the forms of a proposal depend on. */
 export interface Actionable {
@@ -28,14 +29,14 @@ const labels: Readonly<Record<ActionName, string>> = {
   rollback: 'Roll back now',
 }
 
-/** Roles of requirement E4 and docs: who may do what. The control plane decides; these words explain it beforehand. */
-const allowedRoles: Readonly<Record<ActionName, readonly Role[]>> = {
-  approve: ['approver', 'admin'],
-  reject: ['approver', 'admin'],
-  pause: ['operator', 'admin'],
-  resume: ['operator', 'admin'],
-  abort: ['operator', 'admin'],
-  rollback: ['operator', 'approver', 'admin'],
+/** What each form needs leave for. The control plane decides; these words explain it beforehand. */
+const leave: Readonly<Record<ActionName, Action>> = {
+  approve: 'approve',
+  reject: 'approve',
+  pause: 'hold-rollout',
+  resume: 'hold-rollout',
+  abort: 'hold-rollout',
+  rollback: 'roll-back',
 }
 
 /** The forms of a proposal's page, the way out first. What one may not do stays there with the reason. */
@@ -122,8 +123,9 @@ function action(name: ActionName, of: { url: string; effect: string; refusal: st
 
 function roleRefusal(name: ActionName, viewer: Caller | null): string | null {
   if (viewer === null) return 'Log in to do this.'
-  if (allowedRoles[name].includes(viewer.role)) return null
-  return `Needs the role ${allowedRoles[name].slice(0, -1).join(' or ')}; your key has the role ${viewer.role}.`
+  const action = leave[name]
+  if (mayDo(viewer.role, action)) return null
+  return `Needs the role ${permissions[action].roles.join(' or ')}; your key has the role ${viewer.role}.`
 }
 
 function stateRefusal(name: ActionName, proposal: Actionable, viewer: Caller | null): string | null {

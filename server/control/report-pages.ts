@@ -1,0 +1,254 @@
+import type { IncomingMessage } from 'node:http'
+import { type Request, type Response, Router } from 'express'
+import type { Kysely } from 'kysely'
+import { InterlockError } from '#domain/errors.ts'
+import type { Caller } from '#domain/snapshot.ts'
+import { decodeCursor, encodeCursor } from '#http/cursor.ts'
+import type { ErrorPage } from '#http/error-handler.ts'
+import { requireRole } from '#http/permissions.ts'
+import { assets } from '#reports/assets.ts'
+import type { EvalRunView } from '#reports/eval-run-view.ts'
+import { renderPage } from '#reports/render.ts'
+import type { PageName, PageViews } from '#reports/views.ts'
+import { type DecisionFilters, readDecisionsView, readDecisionView } from '#store/report-view-decisions.ts'
+import { latestRunOf, readEvalRunView } from '#store/report-view-eval-run.ts'
+import { readOverview } from '#store/report-view-overview.ts'
+import { readProposalView } from '#store/report-view-proposal.ts'
+import { readRouteView } from '#store/report-view-route.ts'
+import { readStaleness } from '#store/report-views.ts'
+import type { Tables } from '#store/tables.ts'
+import { createPageEvents, type PageScope } from './page-events.ts'
+import { proposalActions, routeRollback } from './report-actions.ts'
+
+export interface ReportPagesDeps {
+  readonly db: Kysely<Tables>
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+  /** null: nobody is logged in. */
+  readonly viewerOf: (req: IncomingMessage) => Caller | null
+  readonly csrfOf: (req: IncomingMessage) => string
+  /** A gateway not heard from for longer serves the baseline only. */
+  readonly leaseMs?: number
+}
+
+const defaultLeaseMs = 15_000
+/** Finished runs do not change: their views are kept, so that a large report is summed up once. */
+const maxKeptRuns = 30
+
+/**
+ * The HTML pages, their assets and their event streams: GET only, so nothing here changes anything. Without a login every page
+ * leads to /login and back.
+ */
+export function reportPages(deps: ReportPagesDeps): Router {
+  const router = Router()
+  router.get('/assets/:name', (req, res) => sendAsset(req, res))
+  mountRolloutPages(router, deps)
+  mountRunPages(router, deps)
+  mountDecisionPages(router, deps)
+  mountLiveStreams(router, deps)
+  return router
+}
+
+function mountRolloutPages(router: Router, deps: ReportPagesDeps): void {
+  const moment = () => ({ nowMs: deps.clock(), leaseMs: deps.leaseMs ?? defaultLeaseMs })
+
+  page(router, deps, '/', async (req, res) => {
+    const view = await readOverview(deps.db, moment())
+    await show(deps, req, res, { page: 'overview', view, title: 'Overview', liveUrl: '/live/overview' })
+  })
+
+  page(router, deps, '/routes/:name', async (req, res) => {
+    const name = param(req, 'name')
+    const found = await readRouteView(deps.db, name, deps.clock())
+    if (found === null) throw notFound('route', name)
+    const openShareBp = found.rollout?.shareBp ?? null
+    const view = { ...found, rollback: routeRollback({ ...found, openShareBp }, deps.viewerOf(req)) }
+    await show(deps, req, res, { page: 'route', view, title: name, liveUrl: liveUrl('routes', name) })
+  })
+
+  page(router, deps, '/proposals/:id', async (req, res) => {
+    const id = param(req, 'id')
+    const found = await readProposalView(deps.db, id, moment())
+    if (found === null) throw notFound('proposal', id)
+    const view = { ...found.view, actions: proposalActions(found.head, deps.viewerOf(req)) }
+    await show(deps, req, res, { page: 'proposal', view, title: view.title, liveUrl: liveUrl('proposals', id) })
+  })
+}
+
+function mountRunPages(router: Router, deps: ReportPagesDeps): void {
+  const kept = new Map<string, EvalRunView>()
+
+  function keep(id: string, view: EvalRunView): void {
+    const oldest = kept.keys().next().value
+    if (kept.size >= maxKeptRuns && oldest !== undefined) kept.delete(oldest)
+    kept.set(id, view)
+  }
+
+  async function showRun(req: Request, res: Response, id: string): Promise<void> {
+    const view = kept.get(id) ?? (await readEvalRunView(deps.db, id))
+    if (view === null) throw notFound('eval run', id)
+    const isFinal = view.status !== 'running' && (view.proposal === null || view.headline.verdict !== 'waiting')
+    if (isFinal) keep(id, view)
+    const title = `Eval report ${view.dataset}@${view.datasetVersion}`
+    const live = isFinal ? {} : { liveUrl: liveUrl('eval-runs', id) }
+    await show(deps, req, res, { page: 'eval-run', view, title, ...live })
+  }
+
+  page(router, deps, '/proposals/:id/report', async (req, res) => {
+    const id = param(req, 'id')
+    const run = await latestRunOf(deps.db, id)
+    if (run === null) throw new InterlockError('NOT_FOUND', `proposal "${id}" has no eval run yet`)
+    await showRun(req, res, run)
+  })
+  page(router, deps, '/eval-runs/:id', (req, res) => showRun(req, res, param(req, 'id')))
+}
+
+function mountDecisionPages(router: Router, deps: ReportPagesDeps): void {
+  page(router, deps, '/decisions', async (req, res) => {
+    const filters = filtersOf(req)
+    const place = decodeCursor(queryText(req, 'cursor') || undefined, ['number', 'string'])
+    const after = place === undefined ? null : { atMs: place[0], requestId: place[1] }
+    const { view, next } = await readDecisionsView(deps.db, filters, after)
+    const nextUrl = next === null ? null : decisionsUrl(filters, encodeCursor([next.atMs, next.requestId]))
+    await show(deps, req, res, { page: 'decisions', view: { ...view, nextUrl }, title: 'Decisions' })
+  })
+
+  page(router, deps, '/decisions/:id', async (req, res) => {
+    const id = param(req, 'id')
+    const view = await readDecisionView(deps.db, id)
+    if (view === null) throw notFound('decision', id)
+    await show(deps, req, res, { page: 'decision', view, title: `Decision ${id}` })
+  })
+}
+
+function mountLiveStreams(router: Router, deps: ReportPagesDeps): void {
+  const events = createPageEvents(deps.db)
+  for (const [path, scopeOf] of liveScopes) {
+    router.get(path, (req, res) => {
+      const viewer = deps.viewerOf(req)
+      if (viewer === null) throw new InterlockError('UNAUTHENTICATED', 'log in to follow a page')
+      requireRole(viewer, 'read')
+      if (!events.open(scopeOf(req), res)) {
+        const message = 'too many pages are followed at the moment; this one does not update by itself'
+        throw new InterlockError('UNAVAILABLE', message)
+      }
+    })
+  }
+}
+
+const liveScopes: readonly (readonly [string, (req: Request) => PageScope])[] = [
+  ['/live/overview', () => ({ page: 'overview' })],
+  ['/live/routes/:name', (req) => ({ page: 'route', name: param(req, 'name') })],
+  ['/live/proposals/:id', (req) => ({ page: 'proposal', id: param(req, 'id') })],
+  ['/live/eval-runs/:id', (req) => ({ page: 'eval-run', id: param(req, 'id') })],
+]
+
+function liveUrl(kind: 'routes' | 'proposals' | 'eval-runs', name: string): string {
+  return `/live/${kind}/${encodeURIComponent(name)}`
+}
+
+/** A page for people who may read: others are sent to log in, and come back. */
+function page(
+  router: Router,
+  deps: ReportPagesDeps,
+  path: string,
+  handle: (req: Request, res: Response) => Promise<void>,
+): void {
+  router.get(path, async (req, res) => {
+    const viewer = deps.viewerOf(req)
+    if (viewer === null) {
+      res.redirect(303, `/login?next=${encodeURIComponent(req.originalUrl)}`)
+      return
+    }
+    requireRole(viewer, 'read')
+    await handle(req, res)
+  })
+}
+
+async function show<N extends PageName>(
+  deps: ReportPagesDeps,
+  req: Request,
+  res: Response,
+  of: { readonly page: N; readonly view: PageViews[N]; readonly title: string; readonly liveUrl?: string },
+): Promise<void> {
+  const nowMs = deps.clock()
+  const staleSeconds = of.liveUrl === undefined ? null : await readStaleness(deps.db, nowMs)
+  const html = renderPage(of.page, of.view, {
+    title: of.title,
+    viewer: deps.viewerOf(req),
+    csrf: deps.csrfOf(req),
+    generatedAt: nowMs,
+    ...(staleSeconds !== null && { staleSeconds }),
+    ...(of.liveUrl !== undefined && { liveUrl: of.liveUrl }),
+  })
+  res.type('html').send(html)
+}
+
+/**
+ * The error page for http/error-handler.ts.
+ *
+ * @returns a renderer that never throws on anything a request holds
+ */
+export function errorPages(
+  deps: Pick<ReportPagesDeps, 'clock' | 'viewerOf' | 'csrfOf'>,
+): (req: Request, error: ErrorPage) => string {
+  return (req, error) => {
+    const { status, title, detail, requestId, mayRetry } = error
+    const retryUrl = mayRetry && req.method === 'GET' ? req.originalUrl : null
+    const view = { status, title, detail, requestId, retryUrl }
+    const shell = { title, viewer: deps.viewerOf(req), csrf: deps.csrfOf(req), generatedAt: deps.clock() }
+    return renderPage('error', view, shell)
+  }
+}
+
+/** The login page. @param next where to go afterwards: a path of this site, anything else becomes the overview */
+export function loginPage(next: string, error: string | null, nowMs: number): string {
+  const isOwnPath = /^\/(?![/\\])/.test(next)
+  const shell = { title: 'Log in', viewer: null, csrf: '', generatedAt: nowMs }
+  return renderPage('login', { next: isOwnPath ? next : '/', error }, shell)
+}
+
+function sendAsset(req: Request, res: Response): void {
+  const asset = assets().get(`/assets/${param(req, 'name')}`)
+  if (asset === undefined) throw notFound('asset', param(req, 'name'))
+  const isVersioned = asset.etag.slice(1, 17) === queryText(req, 'v')
+  res.setHeader('etag', asset.etag)
+  res.setHeader('cache-control', isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache')
+  if (req.headers['if-none-match'] === asset.etag) {
+    res.status(304).end()
+    return
+  }
+  res.setHeader('content-type', asset.contentType)
+  res.end(asset.body)
+}
+
+function filtersOf(req: Request): DecisionFilters {
+  return {
+    route: queryText(req, 'route'),
+    arm: queryText(req, 'arm'),
+    model: queryText(req, 'model'),
+    version: queryText(req, 'version'),
+  }
+}
+
+function decisionsUrl(filters: DecisionFilters, cursor: string): string {
+  const set = Object.entries({ ...filters, cursor }).filter(([, value]) => value !== '')
+  return `/decisions?${new URLSearchParams(set)}`
+}
+
+/** One query parameter; '' when absent, given twice or holding what no database stores. */
+function queryText(req: Request, name: string): string {
+  const value = req.query[name]
+  return typeof value === 'string' && !value.includes('\u0000') ? value.slice(0, 512) : ''
+}
+
+function param(req: Request, name: string): string {
+  const value = req.params[name]
+  const text = typeof value === 'string' ? value : ''
+  if (text.includes('\u0000')) throw new InterlockError('NOT_FOUND', 'there is nothing at this address')
+  return text
+}
+
+function notFound(kind: string, name: string): InterlockError {
+  return new InterlockError('NOT_FOUND', `there is no ${kind} "${name}"`)
+}
