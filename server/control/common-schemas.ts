@@ -57,6 +57,9 @@ export const labelSchema = {
 
 export const reasonSchema = { type: 'string', minLength: 1, maxLength: 2_000 } as const
 
+/** What the record says where nobody gave a reason: the way back must not depend on finding words. */
+export const noReason = 'no reason given'
+
 export const sinceSchema = {
   type: 'string',
   maxLength: 40,

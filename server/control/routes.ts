@@ -11,7 +11,7 @@ import { insertBar, insertRoute, listRoutes, readRoute, type StoredRoute } from 
 import { lockStable } from '#store/stable-pointer.ts'
 import { readCatalogueIn } from '#store/submission.ts'
 import { changeServed, refuse, stillThere } from './change.ts'
-import { iso, nameSchema, pageSchema, percent, reasonSchema, versionSchema } from './common-schemas.ts'
+import { iso, nameSchema, noReason, pageSchema, percent, reasonSchema, versionSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
 import { barSchema, routeBodySchema, routeSchema } from './route-schemas.ts'
 
@@ -138,16 +138,16 @@ export const routeOperations: readonly Operation<ControlDeps>[] = [
     params: { name: nameSchema },
     body: {
       kind: 'json',
+      isOptional: true,
       schema: {
         type: 'object',
         properties: { reason: reasonSchema, toVersion: versionSchema },
-        required: ['reason'],
         additionalProperties: false,
       },
     },
     responses: { 200: { description: 'done, with the confirmations there are by now', schema: rollbackSchema } },
     handle: async (deps, { caller, params, body }) => {
-      const done = await rollbackRoute(deps, caller, params.name, body)
+      const done = await rollbackRoute(deps, caller, params.name, { ...body, reason: body.reason ?? noReason })
       return ok({ ...done, at: iso(done.at) })
     },
   }),

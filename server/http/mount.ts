@@ -132,9 +132,11 @@ async function readAndCheckBody(
     const bytes = await readBody(req, spec.maxBytes)
     return { bytes, body: bytes, mediaType }
   }
-  const mediaType = requireMediaType(req, ['application/json'])
+  const isAbsent = spec.isOptional === true && req.headers['content-type'] === undefined
+  const mediaType = isAbsent ? '' : requireMediaType(req, ['application/json'])
   const bytes = await readBody(req, maxJsonBytes)
-  const checked = checks.body?.(parseJson(bytes)) ?? { problems: [] }
+  const sent: unknown = isAbsent && bytes.length === 0 ? {} : parseJson(bytes)
+  const checked = checks.body?.(sent) ?? { problems: [] }
   if ('problems' in checked) throw invalid('the body is not valid', checked.problems, (path) => path)
   return { bytes, body: checked.value, mediaType }
 }

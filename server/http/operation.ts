@@ -28,9 +28,9 @@ export function noContent(): Reply {
   return { status: 204 }
 }
 
-/** A JSON body checked against a schema, or bytes that the handler reads itself. */
+/** A JSON body checked against a schema, or bytes that the handler reads itself. `isOptional`: no body counts as `{}`. */
 export type BodySpec<B> =
-  | { readonly kind: 'json'; readonly schema: B }
+  | { readonly kind: 'json'; readonly schema: B; readonly isOptional?: true }
   | { readonly kind: 'bytes'; readonly mediaTypes: readonly string[]; readonly maxBytes: number }
 
 export interface Input<P, Q, B> {

@@ -1,0 +1,93 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { Attempt, DecisionRecord, Exclusion } from '#domain/decision.ts'
+import type { Arm } from '#domain/evidence.ts'
+import type { RecordedFacts } from '#domain/request-facts.ts'
+import type { DecisionsTable, Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
+
+export interface DecisionsPage {
+  readonly route?: string
+  readonly version?: number
+  readonly arm?: string
+  readonly model?: string
+  readonly proposalId?: string
+  /** Half open: at or after `since`, before `until`. Milliseconds since the epoch. */
+  readonly since?: number
+  readonly until?: number
+  readonly limit: number
+  readonly after?: { readonly at: number; readonly requestId: string }
+}
+
+/** The decision log, newest first. */
+export async function listDecisions(db: Db, page: DecisionsPage): Promise<DecisionRecord[]> {
+  let query = db
+    .selectFrom('decisions')
+    .selectAll()
+    .orderBy('at', 'desc')
+    .orderBy('request_id', 'desc')
+    .limit(page.limit)
+  if (page.route !== undefined) query = query.where('route', '=', page.route)
+  if (page.version !== undefined) query = query.where('version', '=', page.version)
+  if (page.arm !== undefined) query = query.where('arm', '=', page.arm)
+  if (page.model !== undefined) query = query.where('model', '=', page.model)
+  if (page.proposalId !== undefined) query = query.where('proposal_id', '=', page.proposalId)
+  if (page.since !== undefined) query = query.where('at', '>=', new Date(page.since))
+  if (page.until !== undefined) query = query.where('at', '<', new Date(page.until))
+  if (page.after !== undefined) {
+    const { at, requestId } = page.after
+    query = query.where(sql<boolean>`(decisions.at, decisions.request_id) < (${new Date(at)}, ${requestId})`)
+  }
+  return (await query.execute()).map(toDecision)
+}
+
+export async function readDecision(db: Db, requestId: string): Promise<DecisionRecord | null> {
+  const row = await db.selectFrom('decisions').selectAll().where('request_id', '=', requestId).executeTakeFirst()
+  return row === undefined ? null : toDecision(row)
+}
+
+function toDecision(row: Selectable<DecisionsTable>): DecisionRecord {
+  return {
+    requestId: row.request_id,
+    at: row.at.getTime(),
+    route: row.route,
+    version: row.version,
+    versionDigest: row.version_digest,
+    promptVersion: row.prompt_version,
+    proposal: row.proposal_id,
+    arm: row.arm as Arm,
+    bucket: row.bucket,
+    rule: row.rule,
+    task: row.task,
+    reason: row.reason,
+    random: row.random,
+    snapshotEpoch: Number(row.snapshot_epoch),
+    model: row.model,
+    provider: row.provider,
+    eligible: row.eligible,
+    excluded: row.excluded as Exclusion[],
+    attempts: row.attempts as Attempt[],
+    isFallback: row.is_fallback,
+    status: row.status,
+    errorCode: row.error_code,
+    isStream: row.is_stream,
+    usage: usageOf(row),
+    costMicroUsd: row.cost_micro_usd === null ? null : Number(row.cost_micro_usd),
+    ttftMs: row.ttft_ms,
+    totalMs: row.total_ms,
+    keyId: row.key_id,
+    metadata: row.metadata,
+    facts: row.facts as RecordedFacts,
+  }
+}
+
+function usageOf(row: Selectable<DecisionsTable>): DecisionRecord['usage'] {
+  if (row.input_tokens === null || row.output_tokens === null) return null
+  return {
+    inputTokens: row.input_tokens,
+    cachedInputTokens: row.cached_input_tokens ?? 0,
+    outputTokens: row.output_tokens,
+    reasoningTokens: row.reasoning_tokens ?? 0,
+    isEstimated: row.is_usage_estimated ?? false,
+  }
+}
