@@ -97,9 +97,10 @@ function splitOf({ entry, request, isLeaseValid }: RoutingInput): Split {
   }
   const unit = unitOf(rollout, request)
   if (unit === null) {
-    const isAll = rollout.shareBp >= bucketCount
-    const arm = isAll ? 'candidate' : 'baseline'
-    const note = isAll ? null : `no ${rollout.unit} given: baseline`
+    // The stable version: the baseline until the last gate is passed, the candidate while it bakes.
+    const isBaked = rollout.stage === 'bake' || rollout.shareBp >= bucketCount
+    const note = isBaked ? null : `no ${rollout.unit} given: baseline`
+    const arm = isBaked ? 'candidate' : 'baseline'
     return { ...aside, version: rollout[arm], arm, rollout, isScored, note }
   }
   const bucket = bucketOf(rollout.salt, unit)

@@ -1,0 +1,52 @@
+import type { RequestFacts } from '#domain/request-facts.ts'
+import type { RoutingDecision } from '#domain/routing.ts'
+import type { Caller, Snapshot } from '#domain/snapshot.ts'
+import type { Log } from '#infra/log.ts'
+import type { ProviderRegistry } from '#providers/registry.ts'
+import type { ChatRequest } from './chat-request.ts'
+import type { DecisionBuffer } from './decision-buffer.ts'
+import type { ForwardDeps } from './forward.ts'
+import type { RouteTable } from './route-table.ts'
+import type { ShadowQueue } from './shadow-queue.ts'
+
+/** What the gateway is made of; made once in deps.ts. */
+export interface GatewayDeps {
+  readonly table: Pick<RouteTable, 'current' | 'isLeaseValid'>
+  readonly clock: { nowMs(): number; monotonicMs(): number }
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly newId: (prefix: string) => string
+  readonly providers: ProviderRegistry
+  /** The live log: decisions, evidence, samples. */
+  readonly sink: DecisionBuffer
+  readonly log: Log
+  /** Names this process in evidence; another at every start. */
+  readonly bootId: string
+}
+
+/** The deps and what the gateway keeps between requests. Shadow calls have circuits and retries of their own. */
+export interface GatewayState extends GatewayDeps {
+  readonly user: ForwardDeps
+  readonly mirror: ForwardDeps
+  readonly shadow: ShadowQueue
+}
+
+/** One chat request on its way, once it is decided. */
+export interface Chat {
+  readonly requestId: string
+  /** Milliseconds since the epoch. */
+  readonly atMs: number
+  /** Monotonic time at which the request had been received, milliseconds. */
+  readonly startedAtMs: number
+  readonly snapshot: Snapshot
+  readonly caller: Caller
+  readonly request: ChatRequest
+  readonly facts: RequestFacts
+  readonly patterns: Readonly<Record<string, boolean>>
+  readonly random: number
+  readonly decision: RoutingDecision
+  /** The client named `provider/model`, not a route. */
+  readonly isDirect: boolean
+  /** A place in the shadow queue is held for this request. */
+  readonly isMirrored: boolean
+}

@@ -1,0 +1,147 @@
+import type { RequestFacts } from '#domain/request-facts.ts'
+import { promptSize, promptText } from '#domain/tokens.ts'
+import type { ChatBody } from '#providers/provider.ts'
+import { checkFields } from './chat-fields.ts'
+import { additionOf, findFields, maxJsonDepth, type ObjectSpans, removalOf, replaceAll } from './json-edit.ts'
+import { type ApiError, invalidRequest } from './openai-error.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** What scoring needs and providers must not see: the body field `interlock`. */
+export interface ScoringExtras {
+  readonly context: readonly string[] | null
+  readonly reference: string | null
+  readonly schema: Readonly<Record<string, unknown>> | null
+}
+
+/** A checked chat request. */
+export interface ChatRequest {
+  readonly model: string
+  readonly fields: Fields
+  readonly messages: readonly unknown[]
+  readonly isStream: boolean
+  readonly metadata: Readonly<Record<string, string>>
+  readonly user: string | null
+  readonly extras: ScoringExtras
+  readonly bytes: Buffer
+  readonly spans: ObjectSpans
+}
+
+export type ReadResult = { readonly request: ChatRequest } | { readonly error: ApiError }
+
+/** Reads a chat request: nesting, JSON, repeated fields, the types of known fields. Unknown fields are left to the provider. */
+export function readChatRequest(bytes: Buffer): ReadResult {
+  const spans = findFields(bytes)
+  if (spans === null) {
+    return { error: invalidRequest(400, 'json_too_deep', `The body is nested deeper than ${maxJsonDepth} levels.`) }
+  }
+  let fields: unknown
+  try {
+    fields = JSON.parse(bytes.toString('utf8'))
+  } catch {
+    const message = 'We could not parse the JSON body of your request. It must be one JSON object.'
+    return { error: invalidRequest(400, 'invalid_json', message) }
+  }
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+    return { error: invalidRequest(400, 'invalid_json', 'The body must be a JSON object.') }
+  }
+  // Two readers of a repeated field may each see another value.
+  const repeated = spans.fields.find(
+    (field, index) => spans.fields.findIndex((other) => other.name === field.name) < index,
+  )
+  if (repeated !== undefined) {
+    const name = repeated.name.slice(0, 64)
+    return { error: invalidRequest(400, 'duplicate_field', `The body holds the field '${name}' twice.`, name) }
+  }
+  const error = checkFields(fields as Fields)
+  return error === null ? { request: requestOf(fields as Fields, bytes, spans) } : { error }
+}
+
+function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatRequest {
+  const interlock = (fields['interlock'] ?? {}) as Fields
+  return {
+    model: fields['model'] as string,
+    fields,
+    messages: fields['messages'] as readonly unknown[],
+    isStream: fields['stream'] === true,
+    metadata: (fields['metadata'] ?? {}) as Readonly<Record<string, string>>,
+    user: typeof fields['user'] === 'string' && fields['user'] !== '' ? fields['user'] : null,
+    extras: {
+      context: (interlock['context'] ?? null) as readonly string[] | null,
+      reference: (interlock['reference'] ?? null) as string | null,
+      schema: (interlock['schema'] ?? schemaOf(fields['response_format'])) as Fields | null,
+    },
+    bytes,
+    spans,
+  }
+}
+
+/** The JSON Schema an answer is asked to satisfy. */
+function schemaOf(responseFormat: unknown): unknown {
+  const named = (responseFormat as { json_schema?: { schema?: unknown } } | null | undefined)?.json_schema?.schema
+  return typeof named === 'object' ? named : null
+}
+
+/** The request as routing sees it. @param metadata the key's values having won */
+export function factsOf(
+  request: ChatRequest,
+  requestId: string,
+  metadata: Readonly<Record<string, string>>,
+): { readonly facts: RequestFacts; readonly patterns: Readonly<Record<string, boolean>> } {
+  const { fields } = request
+  const tools = listOf(fields['tools']) ?? listOf(fields['functions'])
+  const size = promptSize(request.messages, tools)
+  const format = (fields['response_format'] as { type?: unknown } | null | undefined)?.type
+  const asked = fields['max_completion_tokens'] ?? fields['max_tokens']
+  const capabilities: string[] = []
+  if (request.isStream) capabilities.push('streaming')
+  if (tools !== null) capabilities.push('tools')
+  if (format === 'json_schema') capabilities.push('json_schema')
+  if (size.hasImages) capabilities.push('vision')
+  const patterns: Record<string, boolean> = Object.create(null)
+  let text: string | null = null
+  const facts: RequestFacts = {
+    requestId,
+    metadata,
+    inputTokens: size.tokens,
+    maxOutputTokens: typeof asked === 'number' ? asked : null,
+    hasTools: tools !== null,
+    hasImages: size.hasImages,
+    wantsJson: format === 'json_schema' || format === 'json_object',
+    stream: request.isStream,
+    capabilities,
+    promptMatches(pattern) {
+      text ??= promptText(request.messages)
+      patterns[pattern.source] ??= pattern.test(text)
+      return patterns[pattern.source] === true
+    },
+  }
+  return { facts, patterns }
+}
+
+function listOf(value: unknown): readonly unknown[] | null {
+  return Array.isArray(value) && value.length > 0 ? value : null
+}
+
+/**
+ * The request as it goes to a provider: the client's own bytes with another model, without `interlock`, and with those of the
+ * version's parameters that the request does not set itself.
+ */
+export function bodyFor(request: ChatRequest, parameters: Fields): ChatBody {
+  const added = Object.fromEntries(Object.entries(parameters).filter(([name]) => !Object.hasOwn(request.fields, name)))
+  const { interlock: _, ...own } = request.fields
+  const fields = { ...own, ...added }
+  const edits = [...removalOf(request.spans, 'interlock'), ...additionOf(request.spans, added, false)]
+  const model = request.spans.fields.find((field) => field.name === 'model')
+  return {
+    fields,
+    bytesFor(name) {
+      if (model === undefined) throw new TypeError('a checked request names its model')
+      if (name === request.model && edits.length === 0) return request.bytes
+      return replaceAll(request.bytes, [
+        ...edits,
+        { start: model.valueStart, end: model.end, text: JSON.stringify(name) },
+      ])
+    },
+  }
+}

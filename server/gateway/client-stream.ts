@@ -1,0 +1,40 @@
+import type { ServerResponse } from 'node:http'
+import type { Cancellation, ChatStream, StreamEnd } from '#providers/provider.ts'
+import { eventOf } from '#providers/sse.ts'
+import { errorBody, errorOfProvider } from './openai-error.ts'
+
+/** A client that reads nothing for this long has gone. */
+const writeStallMs = 30_000
+
+/**
+ * Passes a stream on to the client, at the speed it reads. A stream that breaks ends with an error event and without its
+ * terminal marker, so that no client takes a part for the whole (P11).
+ */
+export function passOn(res: ServerResponse, stream: ChatStream, cancellation: Cancellation): Promise<StreamEnd> {
+  return new Promise((resolve) => {
+    let stall: NodeJS.Timeout | null = null
+    const drained = () => {
+      if (stall !== null) clearTimeout(stall)
+      stall = null
+      stream.resume()
+    }
+    stream.flow({
+      onBytes(bytes) {
+        if (res.destroyed) return true
+        if (res.write(bytes)) return true
+        if (stall === null) {
+          stall = setTimeout(() => cancellation.cancel(), writeStallMs)
+          res.once('drain', drained)
+        }
+        return false
+      },
+      onEnd(end) {
+        if (stall !== null) clearTimeout(stall)
+        if (end.error?.errorClass === 'client_closed') res.destroy()
+        else if (end.error === null) res.end()
+        else res.end(eventOf(errorBody(errorOfProvider(end.error))))
+        resolve(end)
+      },
+    })
+  })
+}

@@ -1,0 +1,83 @@
+import { decideTargets } from '#domain/routing.ts'
+import type { ChatStream } from '#providers/provider.ts'
+import { Cancellation, ProviderError, type StreamEnd } from '#providers/provider.ts'
+import type { Chat, GatewayState } from './chat-context.ts'
+import { bodyFor } from './chat-request.ts'
+import { type Forwarded, forward } from './forward.ts'
+import { recordPair } from './live-evidence.ts'
+import { type ArmResult, costOf, usageOf } from './outcome.ts'
+
+/**
+ * Answers a request once more with the candidate, after its user was answered (D5). The answer goes to nobody; the call is in
+ * a ledger of its own and never in the decision log.
+ */
+export async function runMirror(state: GatewayState, chat: Chat, baseline: ArmResult): Promise<void> {
+  const { rollout } = chat.decision
+  if (rollout === null) return
+  const startedAtMs = state.clock.monotonicMs()
+  const decision = decideTargets({
+    catalogue: chat.snapshot,
+    version: rollout.candidate,
+    request: chat.facts,
+    random: state.random(),
+    openCircuits: state.mirror.circuits.open(startedAtMs),
+  })
+  const forwarded: Forwarded =
+    decision.refusal === null
+      ? await forward(state.mirror, {
+          targets: decision.targets,
+          providers: chat.snapshot.providers,
+          spec: rollout.candidate.spec,
+          body: bodyFor(chat.request, rollout.candidate.spec.parameters ?? {}),
+          isStream: chat.request.isStream,
+          isKept: true,
+          startedAtMs,
+          cancellation: new Cancellation(),
+        })
+      : {
+          kind: 'failed',
+          target: null,
+          attempts: [],
+          error: new ProviderError('bad_request', decision.refusal.message),
+        }
+  const end = await endOf(state, forwarded)
+  const usage = usageOf(end.facts, chat.facts.inputTokens)
+  const { target } = forwarded
+  const isStream = forwarded.kind === 'stream'
+  const candidate: ArmResult = {
+    ...end,
+    isRescued: target !== null && decision.firstChoice !== null && target.model !== decision.firstChoice,
+    isStream: chat.request.isStream,
+    usage,
+    costMicroUsd: target === null ? null : costOf(chat.snapshot.models.get(target.model), usage),
+    totalMs: state.clock.monotonicMs() - startedAtMs,
+    ttftMs: isStream ? forwarded.stream.firstTokenAtMs - startedAtMs : null,
+  }
+  recordPair(state, chat, baseline, candidate)
+  state.sink.push('shadowCalls', {
+    requestId: chat.requestId,
+    proposalId: rollout.proposal,
+    atMs: state.clock.nowMs(),
+    model: target?.model ?? null,
+    status: forwarded.attempts.at(-1)?.status ?? null,
+    errorClass: candidate.error?.errorClass ?? null,
+    inputTokens: usage?.inputTokens ?? null,
+    outputTokens: usage?.outputTokens ?? null,
+    costMicroUsd: candidate.costMicroUsd,
+    latencyMs: candidate.totalMs,
+  })
+}
+
+async function endOf(state: GatewayState, forwarded: Forwarded): Promise<Pick<ArmResult, 'facts' | 'error'>> {
+  if (forwarded.kind === 'failed') return { facts: null, error: forwarded.error }
+  if (forwarded.kind === 'answer') return { facts: forwarded.answer.facts, error: null }
+  const end = await consume(forwarded.stream)
+  if (end.error === null) state.mirror.circuits.succeeded(forwarded.target.model)
+  else state.mirror.circuits.failed(forwarded.target.model, state.clock.monotonicMs(), null)
+  return end
+}
+
+/** Reads a stream to its end and throws its bytes away. */
+export function consume(stream: ChatStream): Promise<StreamEnd> {
+  return new Promise((resolve) => stream.flow({ onBytes: () => true, onEnd: resolve }))
+}

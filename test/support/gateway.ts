@@ -1,0 +1,178 @@
+import { hash } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import OpenAI from 'openai'
+import { canonicalDigest } from '#domain/canonical.ts'
+import type { RouteSpec, RouteVersion } from '#domain/route.ts'
+import type { Caller, LiveRollout, Model, Provider, RouteEntry, Snapshot } from '#domain/snapshot.ts'
+import { DecisionBuffer } from '#gateway/decision-buffer.ts'
+import { createGateway, type Gateway, type GatewayDeps } from '#gateway/handler.ts'
+import { createLog } from '#infra/log.ts'
+import { createProviderRegistry } from '#providers/registry.ts'
+import type { LiveBatch } from '#store/live-log.ts'
+
+export const testKey = 'il-test-key-0123456789-0123456789'
+export const silentLog = createLog('silent')
+
+export function aProvider(name: string, baseUrl: string, more: Partial<Provider> = {}): Provider {
+  return { name, kind: 'openai', baseUrl, credential: null, region: null, dataPolicies: [], limits: {}, ...more }
+}
+
+export function aModel(name: string, more: Partial<Model> = {}): Model {
+  const slash = name.indexOf('/')
+  return {
+    provider: name.slice(0, slash),
+    model: name.slice(slash + 1),
+    contextWindow: null,
+    maxOutputTokens: null,
+    capabilities: ['streaming', 'tools', 'json_schema', 'vision'],
+    price: { input: 1_000_000, cachedInput: null, output: 2_000_000 },
+    ...more,
+  }
+}
+
+export function aVersion(route: string, version: number, spec: RouteSpec): RouteVersion {
+  return { route, version, spec, digest: canonicalDigest(spec) }
+}
+
+export function aRoute(name: string, spec: RouteSpec, more: Partial<RouteEntry> = {}): RouteEntry {
+  return { name, owner: 'team', stable: aVersion(name, 1, spec), rollout: null, ...more }
+}
+
+export function aRollout(
+  baseline: RouteVersion,
+  candidate: RouteVersion,
+  more: Partial<LiveRollout> = {},
+): LiveRollout {
+  return {
+    proposal: 'prop_1',
+    stage: 'canary',
+    step: 0,
+    baseline,
+    candidate,
+    shareBp: 5_000,
+    mirrorRate: 0,
+    scoreRate: 1,
+    unit: 'session',
+    salt: 'salt',
+    hasEvaluators: true,
+    ...more,
+  }
+}
+
+export function aCaller(more: Partial<Caller> = {}): Caller {
+  return { keyId: 'key_1', name: 'app', principal: 'app', role: 'gateway', metadata: {}, routes: null, ...more }
+}
+
+export function aSnapshot(parts: {
+  readonly providers?: readonly Provider[]
+  readonly models?: readonly (Model | string)[]
+  readonly routes?: readonly RouteEntry[]
+  readonly callers?: Readonly<Record<string, Caller>>
+}): Snapshot {
+  const models = (parts.models ?? []).map((model) => (typeof model === 'string' ? aModel(model) : model))
+  const callers = parts.callers ?? { [testKey]: aCaller() }
+  return {
+    epoch: 7,
+    digest: 'digest',
+    providers: new Map((parts.providers ?? []).map((provider) => [provider.name, provider])),
+    models: new Map(models.map((model) => [`${model.provider}/${model.model}`, model])),
+    routes: new Map((parts.routes ?? []).map((route) => [route.name, route])),
+    callers: new Map(Object.entries(callers).map(([key, caller]) => [hash('sha256', key), caller])),
+  }
+}
+
+export interface RunningGateway {
+  readonly url: string
+  readonly gateway: Gateway
+  readonly server: Server
+  /** Everything the live log was given. */
+  readonly written: { [K in keyof LiveBatch]: LiveBatch[K][number][] }
+  readonly client: OpenAI
+  /** Answers of a plain request, without a client in between. */
+  post(body: unknown, headers?: Record<string, string>): Promise<Response>
+  setSnapshot(snapshot: Snapshot): void
+  setLease(isValid: boolean): void
+  /** Waits until all requests so far are in the log. */
+  settle(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A gateway on a port of its own with a snapshot given as it is and a log in memory. */
+export async function startGateway(snapshot: Snapshot, more: Partial<GatewayDeps> = {}): Promise<RunningGateway> {
+  const written: RunningGateway['written'] = {
+    assignments: [],
+    completions: [],
+    samples: [],
+    decisions: [],
+    shadowCalls: [],
+  }
+  const sink = new DecisionBuffer(
+    {
+      async write(batch) {
+        for (const kind of Object.keys(written) as (keyof LiveBatch)[]) {
+          ;(written[kind] as unknown[]).push(...batch[kind])
+        }
+      },
+    },
+    silentLog,
+  )
+  let current = snapshot
+  let isLeaseValid = true
+  let lastId = 0
+  const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() }
+  const providers = createProviderRegistry({ upstreamAllow: ['127.0.0.0/8'], readEnvironment: () => null, clock })
+  const gateway = createGateway({
+    table: { current: () => current, isLeaseValid: () => isLeaseValid },
+    clock,
+    random: () => 0.5,
+    newId: (prefix) => {
+      lastId += 1
+      return `${prefix}_${lastId}`
+    },
+    providers,
+    sink,
+    log: silentLog,
+    bootId: 'boot_1',
+    ...more,
+  })
+  const server = createServer((req, res) => {
+    if (!gateway.handle(req, res)) res.writeHead(404).end('not the gateway')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url,
+    gateway,
+    server,
+    written,
+    client: new OpenAI({ apiKey: testKey, baseURL: `${url}/v1`, maxRetries: 0 }),
+    post: (body, headers = {}) =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${testKey}`, ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    setSnapshot: (next) => {
+      current = next
+    },
+    setLease: (isValid) => {
+      isLeaseValid = isValid
+    },
+    settle: async () => {
+      await gateway.close()
+      await sink.flush()
+    },
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await providers.close()
+      await sink.close()
+    },
+  }
+}
+
+/** Waits for something that must come true; the test's own time limit ends the wait. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
