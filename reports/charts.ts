@@ -46,7 +46,7 @@ function plotReach(input: IntervalPlotInput): number {
     .map(Math.abs)
     .filter(Number.isFinite)
   const widest = Math.max(...marks, 0)
-  if (widest === 0) return 1
+  if (widest < 1e-12) return 1
   const limit = Math.abs(input.limit ?? 0)
   return limit === 0 ? widest * 1.15 : Math.min(Math.max(widest * 1.15, limit * 1.8), limit * 7)
 }

@@ -73,7 +73,10 @@ export function dollars(usd: number): string {
   const size = Math.abs(usd)
   const sign = usd < 0 ? minus : ''
   if (size === 0) return '$0'
-  if (size >= 1) return `${sign}$${count(Math.floor(size + 1e-9))}${(size + 1e-9).toFixed(2).slice(-3)}`
+  if (size >= 0.9995) {
+    const cents = Math.round(size * 100)
+    return `${sign}$${count(Math.floor(cents / 100))}.${String(cents % 100).padStart(2, '0')}`
+  }
   const decimals = Math.min(9, Math.max(2, 2 - Math.floor(Math.log10(size))))
   return `${sign}$${size.toFixed(decimals)}`
 }

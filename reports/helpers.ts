@@ -4,7 +4,7 @@ import { boundPlot, intervalPlot } from './charts.ts'
 import type { SliceRow } from './eval-run-view.ts'
 import * as format from './format.ts'
 import { iconNames, type Mark, type MarkKind, markOf, proposalMark } from './marks.ts'
-import { html, type Markup } from './markup.ts'
+import { html, type Markup, textNode } from './markup.ts'
 import { differenceLimit, requirementWords } from './requirement.ts'
 import { sequenceChart } from './sequence-chart.ts'
 import type { ActionView, AnswerView, CaseView, GatePoint, GateRow, TrafficView } from './view-parts.ts'
@@ -67,8 +67,9 @@ export function answerText(item: CaseView, arm: 'baseline' | 'candidate'): Marku
 }
 
 function markedPart(part: { isChanged: boolean; text: string }, arm: 'baseline' | 'candidate'): Markup {
-  if (!part.isChanged) return html`${part.text}`
-  return arm === 'baseline' ? html`<del>${part.text}</del>` : html`<ins>${part.text}</ins>`
+  const text = textNode(part.text)
+  if (!part.isChanged) return text
+  return arm === 'baseline' ? html`<del>${text}</del>` : html`<ins>${text}</ins>`
 }
 
 /** Cost, speed and length of an answer in one line. */
@@ -195,6 +196,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
       spanBar({ ...attempt, totalMs, isFailed: attempt.errorClass !== null }),
     progressBar: (part: number, whole: number, label: string) => progressBar({ part, whole, label }),
     answerText,
+    bodyText: textNode,
     httpMark,
     stageIcon: (state: string) => icon(markOf('stage', state).icon),
     statusIcon: (status: string) => icon(markOf('proposal', status).icon),

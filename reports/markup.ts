@@ -32,6 +32,13 @@ export function html(literals: TemplateStringsArray, ...values: readonly MarkupV
   return new Handlebars.SafeString(text)
 }
 
+/**
+ * Text for a text node only: quotes stay, since JSON is full of them and each would cost six characters. Never for an attribute.
+ */
+export function textNode(value: string): Markup {
+  return new Handlebars.SafeString(value.replace(/[&<>]/g, (char) => entities[char] ?? char))
+}
+
 export type MarkupValue = string | number | null | Markup | readonly Markup[]
 
 function piece(value: MarkupValue): string {

@@ -54,7 +54,7 @@ export function sequenceChart(input: SequenceChartInput): Markup | null {
 function sequenceReach(limit: number | null, points: readonly GatePoint[]): number {
   const last = points.at(-1)
   const now = Math.max(Math.abs(last?.low ?? 0), Math.abs(last?.high ?? 0), Math.abs(limit ?? 0) * 1.6)
-  return now === 0 ? 1 : now * 1.5
+  return now < 1e-12 ? 1 : now * 1.5
 }
 
 function yTicks(input: SequenceChartInput, y: (value: number) => number): readonly Markup[] {

@@ -11,7 +11,7 @@ export interface WordDiff {
 /** Work and node limits: texts that differ by more tokens are shown unmarked, since marks everywhere mark nothing. */
 const maxTokens = 4000
 const maxEdits = 220
-const maxParts = 48
+const maxParts = 32
 
 /**
  * What differs between two texts, word by word, for showing them side by side.

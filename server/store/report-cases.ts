@@ -8,11 +8,11 @@ import type { Tables } from './tables.ts'
 type Db = Kysely<Tables>
 
 const maxRegressions = 20
-const maxImprovements = 5
-const maxOutputChars = 1200
-const maxInputChars = 700
-const maxContextChars = 400
-const maxMessages = 4
+const maxImprovements = 4
+const maxOutputChars = 800
+const maxInputChars = 500
+const maxContextChars = 250
+const maxMessages = 2
 const maxPassages = 3
 
 export interface Cases {

@@ -11,8 +11,8 @@ export interface Pair {
   readonly candidate: number
 }
 
-const maxDimensions = 6
-const maxSliceRows = 12
+const maxDimensions = 4
+const maxSliceRows = 7
 
 /** Baseline and candidate of a run; of models alone, the first two. null: there is nothing to compare. */
 export function pairOf(targets: readonly EvalTarget[]): Pair | null {

@@ -30,7 +30,7 @@ export async function latestRunOf(db: Db, proposalId: string): Promise<string | 
 
 /**
  * Everything of one eval run; null when there is none with this id. Bounded whatever the run's size: counts and intervals are
- * made by the database, and 20 regressions and 5 improvements are read in full. Scores are shown once all answers are in.
+ * made by the database, and 20 regressions and 4 improvements are read in full. Scores are shown once all answers are in.
  */
 export async function readEvalRunView(db: Db, id: string): Promise<EvalRunView | null> {
   const run = await readHead(db, id)
