@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { type Request, type Response, Router } from 'express'
-import type { Kysely } from 'kysely'
 import { InterlockError } from '#domain/errors.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { decodeCursor, encodeCursor } from '#http/cursor.ts'
@@ -10,18 +9,19 @@ import { assets } from '#reports/assets.ts'
 import type { EvalRunView } from '#reports/eval-run-view.ts'
 import { renderPage } from '#reports/render.ts'
 import type { PageName, PageViews } from '#reports/views.ts'
+import type { Database } from '#store/database.ts'
+import type { PageScope } from '#store/page-fingerprint.ts'
 import { type DecisionFilters, readDecisionsView, readDecisionView } from '#store/report-view-decisions.ts'
 import { latestRunOf, readEvalRunView } from '#store/report-view-eval-run.ts'
 import { readOverview } from '#store/report-view-overview.ts'
 import { readProposalView } from '#store/report-view-proposal.ts'
 import { readRouteView } from '#store/report-view-route.ts'
 import { readStaleness } from '#store/report-views.ts'
-import type { Tables } from '#store/tables.ts'
-import { createPageEvents, type PageScope } from './page-events.ts'
+import { createPageEvents } from './page-events.ts'
 import { proposalActions, routeRollback } from './report-actions.ts'
 
 export interface ReportPagesDeps {
-  readonly db: Kysely<Tables>
+  readonly db: Database
   /** Milliseconds since the epoch. */
   readonly clock: () => number
   /** null: nobody is logged in. */

@@ -1,6 +1,7 @@
 import type { EvalRunView, SliceRow } from '#reports/eval-run-view.ts'
 import type { AnswerView, CaseView, Excerpt, ScoreCell } from '#reports/view-parts.ts'
-import { aProposalSummary, fourGates, hour, minute, now } from '#test/reports/factories.ts'
+import { aProposalSummary, hour, minute, now } from '#test/reports/factories.ts'
+import { fourGates } from '#test/reports/proposal-factories.ts'
 
 export function anExcerpt(text: string): Excerpt {
   return { text, isCut: false, totalChars: text.length }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { renderPage } from '#reports/render.ts'
 import type { PageName, PageViews } from '#reports/views.ts'
-import { anOverview, aProposal, aRoute, aShell } from '#test/reports/factories.ts'
+import { anOverview, aShell } from '#test/reports/factories.ts'
 import { hostile, pages } from '#test/reports/pages.ts'
+import { aProposal } from '#test/reports/proposal-factories.ts'
+import { aRoute } from '#test/reports/route-factories.ts'
 
 const names = Object.keys(pages)
 

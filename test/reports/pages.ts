@@ -2,22 +2,17 @@ import { renderPage } from '#reports/render.ts'
 import type { PageName, PageViews, Shell } from '#reports/views.ts'
 import { aCase, anAnswer, anEvalRun, anExcerpt } from '#test/reports/eval-run-factories.ts'
 import {
-  aDecision,
-  aDecisionsView,
-  aDiff,
-  aGate,
   anAction,
   anOverview,
-  aProposal,
   aProposalSummary,
-  aRoute,
   aShell,
   aThreshold,
-  fourGates,
   hour,
   minute,
   now,
 } from '#test/reports/factories.ts'
+import { aDiff, aGate, aProposal, fourGates } from '#test/reports/proposal-factories.ts'
+import { aDecision, aDecisionsView, aRoute } from '#test/reports/route-factories.ts'
 
 /** Text as an attacker would send it: markup, bidi override, escape sequence, zero-width and tag characters. */
 export const hostile =

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { assets, assetUrl } from '#reports/assets.ts'
 import { anEvalRun } from '#test/reports/eval-run-factories.ts'
-import { aDecision, aDecisionsView, anOverview, aProposal, aRoute } from '#test/reports/factories.ts'
+import { anOverview } from '#test/reports/factories.ts'
+import { aProposal } from '#test/reports/proposal-factories.ts'
+import { aDecision, aDecisionsView, aRoute } from '#test/reports/route-factories.ts'
 
 const folder = new URL('../../reports/', import.meta.url)
 
