@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { commands } from './commands.ts'
+import { commands, overview } from './commands.ts'
 
 /**
  * The `interlock` program: one command a run. Ctrl-C and SIGTERM ask the command to end; a second one ends the process.
@@ -22,10 +22,10 @@ const io = {
   signal: ending.signal,
 }
 
-const command = commands[name]
-if (command === undefined) {
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+if (command !== undefined) process.exitCode = await command.run(args, io)
+else if (['help', '--help', '-h'].includes(name)) for (const line of overview()) io.stdout(line)
+else {
   io.stderr(`interlock: there is no command "${name}"; known: ${Object.keys(commands).join(', ')}`)
   process.exitCode = 2
-} else {
-  process.exitCode = await command(args, io)
 }

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { bootstrapAdminKey } from '#control/bootstrap.ts'
+import type { ControlDeps } from '#control/control-deps.ts'
+import { resolveEvaluators } from '#evaluators/registry.ts'
+import { DecisionBuffer } from '#gateway/decision-buffer.ts'
+import { RouteTable } from '#gateway/route-table.ts'
+import { createAuthenticator } from '#http/auth.ts'
+import { type Config, readEnvironmentSecret } from '#infra/config.ts'
+import { idMaker } from '#infra/ids.ts'
+import { createLog, type Log } from '#infra/log.ts'
+import { type JobQueue, openQueue } from '#infra/queue.ts'
+import { createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
+import type { RolloutDeps } from '#rollout/rollout-deps.ts'
+import { type OpenDatabase, openEmbedded, openPostgres } from '#store/database.ts'
+import { releaseAllClaims } from '#store/eval-work.ts'
+import { createLiveLog } from '#store/live-log.ts'
+import { migrate } from '#store/migrate.ts'
+import { createSnapshotSource, type GatewayIdentity } from '#store/snapshot.ts'
+
+export interface Clock {
+  nowMs(): number
+  monotonicMs(): number
+}
+
+/** Everything a process holds open. The only place that makes clients, the clock and the random source. */
+export interface Deps {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: () => number
+  readonly newId: (prefix: string) => string
+  readonly identity: GatewayIdentity
+  readonly database: OpenDatabase
+  readonly queue: JobQueue
+  readonly providers: ProviderRegistry
+  readonly table: RouteTable
+  readonly buffer: DecisionBuffer
+  readonly rollout: RolloutDeps
+  readonly control: ControlDeps
+  /** The admin key that was made at this first start, to be shown once; null when one exists. */
+  readonly firstKey: string | null
+  close(): Promise<void>
+}
+
+/** A gateway unheard for this long counts as gone: its open requests are missing evidence, not failures. */
+const gatewayGoneAfterMs = 15_000
+
+/**
+ * Opens a process's dependencies in order: database and its migrations, queue, providers, the route table. Whatever was
+ * opened is closed again, in reverse, when a later step fails.
+ */
+export async function openDeps(config: Config): Promise<Deps> {
+  const clock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() }
+  const log = createLog(config.logLevel)
+  const newId = idMaker(clock.nowMs, randomBytes)
+  const closers: (() => Promise<void>)[] = []
+  try {
+    return await open(config, { clock, log, newId, closers })
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+interface Base {
+  readonly clock: Clock
+  readonly log: Log
+  readonly newId: (prefix: string) => string
+  /** In order of opening. */
+  readonly closers: (() => Promise<void>)[]
+}
+
+async function open(config: Config, base: Base): Promise<Deps> {
+  const { clock, log, newId, closers } = base
+  const database = await openDatabase(config, log)
+  closers.push(() => database.close())
+  await migrate(database.db)
+  if (database.isEmbedded) await releaseAllClaims(database.db)
+  const firstKey = await bootstrapAdminKey({ db: database.db, clock, newId, randomBytes }, config.adminKey)
+  const backing = config.redisUrl === null ? { pool: database.pool } : { redisUrl: config.redisUrl }
+  const queue = await openQueue(backing, log)
+  closers.push(() => queue.close())
+  const providers = createProviderRegistry({
+    upstreamAllow: config.upstreamAllow,
+    readEnvironment: readEnvironmentSecret,
+    clock,
+  })
+  closers.push(() => providers.close())
+  const identity = { id: `${hostname()}:${config.port}`, bootId: newId('boot'), startedAtMs: clock.nowMs() }
+  const table = new RouteTable({
+    source: createSnapshotSource(database, identity, clock),
+    clock,
+    random: Math.random,
+    log,
+    leaseMs: config.leaseMs,
+  })
+  const buffer = new DecisionBuffer(createLiveLog(database.db), log)
+  closers.push(() => buffer.close())
+  const rollout: RolloutDeps = {
+    db: database.db,
+    clock,
+    newId,
+    log,
+    onChange: () => table.refresh().catch(() => log.warn('the route table could not be refreshed after a change')),
+    ring: (job) => queue.ring(job.name, job.id),
+    gatewayGoneAfterMs,
+  }
+  const control: ControlDeps = {
+    ...rollout,
+    authenticator: createAuthenticator(database.db, clock),
+    randomBytes,
+    providerKinds,
+    baseUrlProblem: (baseUrl) => providers.guard.problemOf(baseUrl),
+    resolveEvaluators,
+    leaseMs: config.leaseMs,
+  }
+  const close = () => closeAll(closers)
+  const random = Math.random
+  return {
+    config,
+    log,
+    clock,
+    random,
+    newId,
+    identity,
+    database,
+    queue,
+    providers,
+    table,
+    buffer,
+    rollout,
+    control,
+    firstKey,
+    close,
+  }
+}
+
+function openDatabase(config: Config, log: Log): Promise<OpenDatabase> {
+  if (config.databaseUrl === null) return openEmbedded(config.dataDirectory)
+  const opened = openPostgres(config.databaseUrl, (error) =>
+    log.warn({ reason: error.message }, 'a database connection was lost'),
+  )
+  return Promise.resolve(opened)
+}
+
+async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close()
+}

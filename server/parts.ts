@@ -1,0 +1,30 @@
+import { Router } from 'express'
+import { errorPages, reportPages } from '#control/report-pages.ts'
+import { createGateway } from '#gateway/handler.ts'
+import { csrfOf, viewerOf } from '#http/auth.ts'
+import type { AppParts } from './app.ts'
+import type { Deps } from './deps.ts'
+
+/** The parts of a server that a process's role asks for, put together once. */
+export function assembleParts(deps: Deps, isDraining: () => boolean): AppParts & { close(): Promise<void> } {
+  const { config } = deps
+  const isGateway = config.role === 'all' || config.role === 'gateway'
+  const isControl = config.role === 'all' || config.role === 'control'
+  const gateway = isGateway ? createGateway({ ...deps, sink: deps.buffer, bootId: deps.identity.bootId }) : null
+  const pageDeps = { db: deps.database.db, clock: deps.clock.nowMs, viewerOf, csrfOf, leaseMs: config.leaseMs }
+  const pages = isControl ? Router().use(reportPages(pageDeps)) : null
+  const readiness = () => {
+    const reasons = [
+      ...(isDraining() ? ['the process is ending'] : []),
+      ...(deps.table.current() === null ? ['no snapshot of the routes was read yet'] : []),
+    ]
+    return { isReady: reasons.length === 0, reasons }
+  }
+  return {
+    gateway: gateway === null ? null : (req, res) => gateway.handle(req, res),
+    pages,
+    renderErrorPage: errorPages(pageDeps),
+    readiness,
+    close: async () => gateway?.close(),
+  }
+}
