@@ -7,8 +7,9 @@ export type RedactedKind = 'email' | 'secret' | 'iban' | 'card' | 'phone'
  * Where each kind may stand. All quantifiers are bounded, so matching is linear in the text. Grammar:
  * secret  a known prefix and at least 16 characters of base64url; a JSON Web Token; `Bearer` and a token
  * iban    country, two check digits, 11 to 30 letters or digits in groups of four
- * card    13 to 19 digits, single blanks or dashes between them
- * phone   `+` and 7 to 15 digits; or an area code in brackets; or digits in groups as North America and Europe write them
+ * card    12 to 19 digits, single blanks or dashes between them
+ * phone   `+` and 7 to 15 digits; or an area code in brackets; or digits in groups as North America and Europe write them;
+ *         or any groups of digits behind a word that announces a number
  */
 const kinds: readonly {
   readonly kind: RedactedKind
@@ -32,16 +33,16 @@ const kinds: readonly {
     pattern: /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])/g,
     holds: isIban,
   },
-  { kind: 'card', pattern: /(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d])/g, holds: isCardNumber },
+  { kind: 'card', pattern: /(?<![\d.])[1-6]\d(?:[ -]?\d){10,17}(?![\d])/g, holds: isCardNumber },
   {
     kind: 'phone',
-    pattern: /(?<![\w.+])(?:\+|00)\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?![\w])/g,
-    holds: (match) => hasDigits(match, 8, 17),
+    pattern: /(?<![\w.+])(?:\+|00)\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?:x\d{1,5})?(?!\w)/g,
+    holds: (match) => hasDigits(match, 8, 20),
   },
   {
     kind: 'phone',
-    pattern: /(?<![\w.+])\(\d{2,5}\)[ .-]?\d{2,4}(?:[ .-]?\d{2,4}){1,3}(?![\w])/g,
-    holds: (match) => hasDigits(match, 7, 15),
+    pattern: /(?<![\w.+])\(\d{2,5}\)[ .-]?\d{2,4}(?:[ .-]?\d{2,4}){1,3}(?:x\d{1,5})?(?!\w)/g,
+    holds: (match) => hasDigits(match, 7, 20),
   },
   {
     kind: 'phone',
@@ -50,8 +51,14 @@ const kinds: readonly {
   },
   {
     kind: 'phone',
-    pattern: /(?<![\w.+-])0\d{1,4}(?:[ /-]\d{2,4}){2,4}(?![\w-])/g,
+    pattern: /(?<![\w.+-])0\d{1,4}(?:[ /.-]\d{2,8}){1,4}(?![\w-])/g,
     holds: (match) => hasDigits(match, 9, 12),
+  },
+  {
+    kind: 'phone',
+    pattern:
+      /(?<=\b(?:phone|call|calling|tel|telephone|mobile|cell|fax|whatsapp|text|sms|number)\b[^\d]{0,30})\d{2,4}(?:[ .-]\d{2,7}){1,4}(?![\w-])/gi,
+    holds: (match) => hasDigits(match, 7, 12) && !/^\d{4}-\d{2}-\d{2}/.test(match),
   },
 ]
 
@@ -70,7 +77,8 @@ export function redactText(text: string): Redacted {
   let current = storable(text)
   for (const { kind, pattern, holds } of kinds) {
     current = current.replace(pattern, (match: string, ...rest: unknown[]) => {
-      if (!holds(match)) return match
+      // What is masked already is no second find.
+      if (!holds(match) || mask(match) === match) return match
       counts[kind] = (counts[kind] ?? 0) + 1
       const at = rest.find((value) => typeof value === 'number') ?? 0
       const kept = escapedLength(current, at, match)
@@ -120,10 +128,16 @@ function isIban(match: string): boolean {
   return rest === 1
 }
 
-/** Luhn's check: every second digit from the right doubled, digits summed, a multiple of ten. */
+/**
+ * Lengths as the schemes issue them (12 digits: Maestro; 13: Visa; 14: Diners; 15: American Express, JCB), and Luhn's check: every
+ * second digit from the right doubled, digits summed, a multiple of ten. Times in milliseconds (13 digits, 1 first) are none.
+ */
 function isCardNumber(match: string): boolean {
   const digits = match.replace(/\D/g, '')
-  if (digits.length < 13 || digits.length > 19 || /^(\d)\1+$/.test(digits)) return false
+  const isIssued = /^(?:(?:5[06-8]|6)\d{10}|4\d{12}|3[068]\d{12}|(?:3[47]\d\d|1800|2131)\d{11}|[2-6]\d{15,18})$/.test(
+    digits,
+  )
+  if (!isIssued || /^(\d)\1+$/.test(digits)) return false
   let sum = 0
   for (const [index, digit] of [...digits].reverse().entries()) {
     const value = index % 2 === 1 ? Number(digit) * 2 : Number(digit)

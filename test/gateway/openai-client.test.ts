@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answers, type FakeUpstream, finish, role, startUpstream, streams, words } from '#test/support/fake-upstream.ts'
-import { aProvider, aRoute, aSnapshot, type RunningGateway, startGateway } from '#test/support/gateway.ts'
+import { type RunningGateway, startGateway } from '#test/support/gateway.ts'
+import { aProvider, aRoute, aSnapshot } from '#test/support/routing.ts'
 
 let upstream: FakeUpstream
 let running: RunningGateway
