@@ -3,12 +3,21 @@ import { InterlockError } from '#domain/errors.ts'
 import { requireCaller } from '#http/auth.ts'
 import { mountOperations } from '#http/mount.ts'
 import type { Operation } from '#http/operation.ts'
+import { auditOperations } from './audit.ts'
 import type { ControlDeps } from './control-deps.ts'
+import { datasetOperations } from './datasets.ts'
+import { decisionOperations } from './decisions.ts'
+import { evalRunOperations } from './eval-runs.ts'
+import { gatewayOperations } from './gateways.ts'
 import { keyOperations } from './keys.ts'
 import { modelOperations } from './models.ts'
+import { openApiDocument } from './openapi.ts'
+import { pageFormRouter } from './page-forms.ts'
+import { proposalOperations } from './proposals.ts'
 import { providerOperations } from './providers.ts'
 import { versionOperations } from './route-versions.ts'
 import { routeOperations } from './routes.ts'
+import { sessionRouter } from './sessions.ts'
 
 /** Every operation of the control plane: the one source of routes, permissions and the OpenAPI document. */
 export const operations: readonly Operation<ControlDeps>[] = [
@@ -16,16 +25,28 @@ export const operations: readonly Operation<ControlDeps>[] = [
   ...modelOperations,
   ...routeOperations,
   ...versionOperations,
+  ...proposalOperations,
+  ...datasetOperations,
+  ...evalRunOperations,
+  ...decisionOperations,
   ...keyOperations,
+  ...auditOperations,
+  ...gatewayOperations,
 ]
 
-/** Everything below /api. Expects `requestContext` and `authenticator.identify` before it and `errorHandler` after it. */
+/** Everything below /api, login and logout, and the forms of pages. Expects `requestContext` and `authenticator.identify` before it and `errorHandler` after it. */
 export function controlRouter(deps: ControlDeps): Router {
   const router = Router({ caseSensitive: true })
+  const document = openApiDocument(operations)
+  // The only address below /api that needs no key: it tells nothing that the documentation does not.
+  router.get('/api/openapi.json', (_req, res) => {
+    res.json(document)
+  })
   mountOperations(router, operations, deps)
   router.use('/api', (req) => {
     requireCaller(req)
     throw new InterlockError('NOT_FOUND', 'there is nothing at this address; /api/openapi.json lists what there is')
   })
+  router.use(sessionRouter(deps), pageFormRouter(deps))
   return router
 }

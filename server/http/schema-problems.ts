@@ -56,7 +56,7 @@ const sentences: Readonly<Record<string, (error: ErrorObject, params: Record<str
   uniqueItems: (_, params) => `entries ${params['j']} and ${params['i']} are the same`,
   minProperties: (error) => `must not be empty; known: ${knownNames(error).join(', ') || 'any name'}`,
   maxProperties: (_, params) => `may have ${params['limit']} fields`,
-  dependentRequired: (_, params) => `needs the field "${params['missingProperty']}" beside it`,
+  dependentRequired: (_, params) => `is missing beside "${params['property']}"`,
 }
 
 function messageOf(error: ErrorObject): string {

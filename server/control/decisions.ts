@@ -1,0 +1,202 @@
+import type { DecisionRecord } from '#domain/decision.ts'
+import { InterlockError } from '#domain/errors.ts'
+import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
+import { created, type Operation, ok } from '#http/operation.ts'
+import { inTransaction } from '#store/database.ts'
+import { listDecisions, readDecision } from '#store/decisions.ts'
+import { insertFeedback, readFeedback, type StoredFeedback } from '#store/feedback.ts'
+import {
+  idSchema,
+  iso,
+  modelRefSchema,
+  pageSchema,
+  requestIdSchema,
+  sinceSchema,
+  timeSchema,
+  usd,
+  versionSchema,
+} from './common-schemas.ts'
+import { type ControlDeps, operation } from './control-deps.ts'
+
+const signals = ['rating', 'refusal', 'escalation', 'correction', 'hallucination', 'ticket'] as const
+const text = { type: ['string', 'null'] } as const
+const number = { type: ['number', 'null'] } as const
+
+const decisionProperties = {
+  requestId: { type: 'string' },
+  at: timeSchema,
+  route: { type: 'string' },
+  version: { type: ['integer', 'null'] },
+  versionDigest: text,
+  promptVersion: text,
+  proposal: text,
+  arm: { enum: ['baseline', 'candidate'] },
+  bucket: { type: ['integer', 'null'] },
+  rule: text,
+  task: text,
+  reason: { type: 'string' },
+  random: { type: 'number' },
+  snapshotEpoch: { type: 'integer' },
+  model: text,
+  provider: text,
+  eligible: { type: 'array', items: { type: 'string' } },
+  excluded: { type: 'array', items: { type: 'object' } },
+  attempts: { type: 'array', items: { type: 'object' } },
+  isFallback: { type: 'boolean' },
+  status: { type: 'integer' },
+  errorCode: text,
+  isStream: { type: 'boolean' },
+  usage: { type: ['object', 'null'] },
+  costUsd: { ...number, description: 'null: unpriced, or nothing was answered' },
+  ttftMs: number,
+  totalMs: { type: 'integer' },
+  keyId: { type: 'string' },
+  metadata: { type: 'object', additionalProperties: { type: 'string' } },
+  facts: { type: 'object' },
+} as const
+
+const decisionSchema = {
+  type: 'object',
+  properties: decisionProperties,
+  required: ['requestId', 'at', 'route', 'version', 'arm', 'model', 'status', 'attempts', 'costUsd', 'totalMs'],
+} as const
+
+const feedbackSchema = {
+  type: 'object',
+  properties: {
+    id: idSchema,
+    requestId: { type: 'string' },
+    signal: { enum: signals },
+    value: number,
+    comment: text,
+    by: { type: 'string' },
+    at: timeSchema,
+  },
+  required: ['id', 'requestId', 'signal', 'value', 'comment', 'by', 'at'],
+} as const
+
+/** The decision log, and what people said about answers later. */
+export const decisionOperations: readonly Operation<ControlDeps>[] = [
+  operation({
+    id: 'listDecisions',
+    method: 'get',
+    path: '/api/decisions',
+    action: 'read',
+    tag: 'decisions',
+    summary: 'Lists decisions of the gateway, newest first',
+    query: {
+      ...pageQuery,
+      // A model that is addressed directly is its own route.
+      route: { type: 'string', minLength: 1, maxLength: 264 },
+      version: versionSchema,
+      arm: { enum: ['baseline', 'candidate'] },
+      model: modelRefSchema,
+      proposal: idSchema,
+      since: sinceSchema,
+      until: sinceSchema,
+    },
+    responses: { 200: { description: 'a page', schema: pageSchema(decisionSchema) } },
+    handle: async (deps, { query }) => {
+      const { limit = 50, cursor, route, version, arm, model, proposal, since, until } = query
+      const place = decodeCursor(cursor, ['number', 'string'])
+      const rows = await listDecisions(deps.db, {
+        limit: limit + 1,
+        ...(route !== undefined && { route }),
+        ...(version !== undefined && { version }),
+        ...(arm !== undefined && { arm }),
+        ...(model !== undefined && { model }),
+        ...(proposal !== undefined && { proposalId: proposal }),
+        ...(since !== undefined && { since: toMs('since', since) }),
+        ...(until !== undefined && { until: toMs('until', until) }),
+        ...(place && { after: { at: place[0], requestId: place[1] } }),
+      })
+      return ok(pageOf(rows, limit, { item: decisionView, place: (row) => [row.at, row.requestId] }))
+    },
+  }),
+  operation({
+    id: 'getDecision',
+    method: 'get',
+    path: '/api/decisions/{requestId}',
+    action: 'read',
+    tag: 'decisions',
+    summary: 'Reads a decision with its attempts and the feedback there is',
+    params: { requestId: requestIdSchema },
+    responses: {
+      200: {
+        description: 'the decision',
+        schema: {
+          ...decisionSchema,
+          properties: { ...decisionProperties, feedback: { type: 'array', items: feedbackSchema } },
+        },
+      },
+    },
+    handle: async (deps, { params: { requestId } }) => {
+      const decision = await existing(deps, requestId)
+      const feedback = await readFeedback(deps.db, requestId)
+      return ok({ ...decisionView(decision), feedback: feedback.map(feedbackView) })
+    },
+  }),
+  operation({
+    id: 'sendFeedback',
+    method: 'post',
+    path: '/api/feedback',
+    action: 'send-feedback',
+    tag: 'decisions',
+    summary: 'Ties a signal to a request; a gateway key may only speak of its own requests',
+    body: {
+      kind: 'json',
+      schema: {
+        type: 'object',
+        properties: {
+          requestId: requestIdSchema,
+          signal: { enum: signals },
+          value: { type: ['number', 'null'], minimum: 0, maximum: 1, 'x-expects': 'a number from 0 to 1' },
+          comment: { type: ['string', 'null'], maxLength: 4_000 },
+        },
+        required: ['requestId', 'signal'],
+        additionalProperties: false,
+      },
+    },
+    responses: { 201: { description: 'stored', schema: feedbackSchema } },
+    handle: async (deps, { caller, body }) => {
+      const { requestId, signal, value = null, comment = null } = body
+      if (signal === 'rating' && value === null) {
+        const message = 'is missing: a rating is a number from 0 to 1'
+        throw new InterlockError('VALIDATION_FAILED', `/value ${message}`, [{ path: '/value', message }])
+      }
+      const decision = await existing(deps, requestId)
+      // To a gateway key the requests of others do not exist.
+      if (caller.role === 'gateway' && decision.keyId !== caller.keyId) throw noDecision(requestId)
+      const at = deps.clock.nowMs()
+      const feedback = { id: deps.newId('fb'), requestId, signal, value, comment, by: caller.name, at }
+      await inTransaction(deps.db, (tx) => insertFeedback(tx, feedback))
+      return created(feedbackView(feedback), `/api/decisions/${encodeURIComponent(requestId)}`)
+    },
+  }),
+]
+
+function toMs(name: string, text: string): number {
+  const ms = Date.parse(text)
+  if (!Number.isNaN(ms)) return ms
+  const message = 'is no time that exists'
+  throw new InterlockError('VALIDATION_FAILED', `?${name} ${message}`, [{ path: `?${name}`, message }])
+}
+
+async function existing(deps: ControlDeps, requestId: string): Promise<DecisionRecord> {
+  const decision = await readDecision(deps.db, requestId)
+  if (decision === null) throw noDecision(requestId)
+  return decision
+}
+
+function noDecision(requestId: string): InterlockError {
+  const message = `no request "${requestId}" is in the decision log (it is written a moment after the answer)`
+  return new InterlockError('NOT_FOUND', message)
+}
+
+function decisionView({ costMicroUsd, at, ...decision }: DecisionRecord) {
+  return { ...decision, at: iso(at), costUsd: usd(costMicroUsd) }
+}
+
+function feedbackView({ at, ...feedback }: StoredFeedback) {
+  return { ...feedback, at: iso(at) }
+}
