@@ -1,4 +1,5 @@
 import { noteCoverage, noteMissing, noteNotApplicable, restartCoverage, startCoverage } from './coverage.ts'
+import type { ArmHistograms, EngineState } from './engine-state.ts'
 import type { Arm, MissingReason, Observation, Outcome } from './evidence.ts'
 import {
   fastFailEValue,
@@ -12,17 +13,17 @@ import { type Check, checksOf, marginsOf, type Reading } from './gates.ts'
 import { addToHistogram, halveHistogram, histogramQuantile, startHistogram } from './log-histogram.ts'
 import { goodnessOf, type ReadValue, readValue } from './outcome-values.ts'
 import { EvidenceMismatchError, policyDigest } from './policy-digest.ts'
-import { type ArmHistograms, type EngineState, engineVersion, type GatePolicy } from './promotion-types.ts'
+import { engineVersion, type GatePolicy } from './promotion-types.ts'
 import { noteAssignment, startSampleRatio } from './sample-ratio.ts'
-import { type OpenUnit, startStickyUnits, UnitSession } from './sticky-units.ts'
-import { contribute, restartTrack, startTrack, type Track } from './track.ts'
+import { type OnceKind, type OpenUnit, startStickyUnits, UnitSession } from './sticky-units.ts'
+import { contribute, restartTrack, setThreshold, startTrack, type Track } from './track.ts'
 
 /** Weight of the fast-fail guard in the evidence of harm; the checks share the rest. */
 export const fastFailWeight = 0.3
 
 const trailingLimit = 2000
 /** Baseline values between two looks at the trailing quantile. */
-const thresholdRefresh = 16
+const thresholdRefresh = 100
 
 export function startEngine(): EngineState {
   return {
@@ -31,6 +32,7 @@ export function startEngine(): EngineState {
     lastSeq: null,
     observed: 0,
     ignored: 0,
+    unassigned: 0,
     baseline: 0,
     candidate: 0,
     sharesBp: [],
@@ -50,7 +52,8 @@ export function startEngine(): EngineState {
  *
  * Pure: the input state is not changed, and any split of the same observations into batches gives the same state. An
  * observation whose `seq` is not above the last one is left out and counted in `ignored` (a duplicate, or out of order).
- * A `unit` of null means that the request was randomised by itself.
+ * Where units are split, a request without a unit is not randomised (it goes to the baseline): it is counted in
+ * `unassigned` and says nothing.
  *
  * @throws EvidenceMismatchError the state was gathered under another policy or engine
  */
@@ -84,6 +87,7 @@ class Fold {
   readonly #hasEvaluators: boolean
   readonly #limit: number
   readonly #weight: number
+  #share = 0
   /** Scratch: values of the outcome at hand by channel, then missing and not-applicable flags by metric. */
   readonly #values: { baseline: number[]; candidate: number[] }
 
@@ -118,6 +122,7 @@ class Fold {
     }
     state.lastSeq = observation.seq
     state.observed++
+    this.#share = observation.shareBp / 10_000
     this.#noteShare(observation.shareBp)
     this.#units?.expire(state.observed, (unit) => this.#deliverUnit(unit))
     const { baseline, candidate } = observation
@@ -157,23 +162,27 @@ class Fold {
   #takeOne(observation: Observation, arm: Arm, outcome: Outcome): void {
     const { unit, shareBp } = observation
     const state = this.#state
-    const isByUnit = this.#units !== null && unit !== null
+    if (this.#units !== null && unit === null) {
+      state.unassigned++
+      return
+    }
     const { isScored, isSampled } = this.#read(arm, outcome)
-    if (isByUnit) this.#deliverByUnit(observation, unit, arm)
+    if (unit !== null && this.#units !== null) this.#deliverByUnit(observation, unit, arm)
     else this.#deliver(arm, this.#values[arm])
     this.#noteHistograms(arm, outcome)
     if (arm === 'candidate') this.#noteScored(observation.step, isScored)
     else state.baseline++
     const isCandidate = arm === 'candidate'
-    if (!isByUnit || this.#units?.isFirstAssignment(unit)) {
-      noteAssignment(state.sampleRatio.assigned, isCandidate, shareBp)
-    }
-    if (isSampled && (!isByUnit || this.#units?.isFirstScore(unit))) {
-      noteAssignment(state.sampleRatio.scored, isCandidate, shareBp)
-    }
-    if (isHardFailure(outcome) && (!isByUnit || this.#units?.isFirstFailure(unit))) {
+    if (this.#isFirst('assigned', unit)) noteAssignment(state.sampleRatio.assigned, isCandidate, shareBp)
+    if (isSampled && this.#isFirst('scored', unit)) noteAssignment(state.sampleRatio.scored, isCandidate, shareBp)
+    if (isHardFailure(outcome) && this.#isFirst('failed', unit)) {
       noteHardFailure(state.fastFail, arm, shareBp / 10_000)
     }
+  }
+
+  /** Every request counts where requests are split, every unit once where units are. */
+  #isFirst(kind: OnceKind, unit: string | null): boolean {
+    return this.#units === null || unit === null || this.#units.isFirst(kind, unit)
   }
 
   #noteScored(step: number, isScored: boolean): void {
@@ -249,7 +258,7 @@ class Fold {
       const value = values[c] as number
       if (Number.isNaN(value)) continue
       const { check, track } = this.#channels[c] as Channel
-      contribute(track, check, arm, value)
+      contribute(track, check, { arm, value, share: this.#share })
     }
     for (let m = 0; m < this.#metrics.length; m++) {
       const coverage = this.#state.coverage[m]
@@ -274,17 +283,15 @@ class Fold {
     }
   }
 
-  /** Between blocks only, and from values already seen: a threshold never depends on the answers it judges. */
+  /** From values already seen: a threshold never depends on the answers it judges. */
   #refreshThreshold(channel: number, histograms: ArmHistograms): void {
     const { check, track } = this.#channels[channel] as Channel
     if (check.kind !== 'exceedance' && check.kind !== 'relative') return
-    if (track.open.baseline + track.open.candidate > 0) return
     const quantile = check.kind === 'exceedance' ? check.quantile : 0.99
     const seen = track.baseline.samples
     const isDue = track.threshold === null ? seen >= warmUp(quantile) : seen - track.thresholdAge >= thresholdRefresh
     if (!isDue) return
-    track.threshold = histogramQuantile(histograms.trailing, quantile)
-    track.thresholdAge = seen
+    setThreshold(track, histogramQuantile(histograms.trailing, quantile))
   }
 
   /** Σ v_j E_j over all checks and the guard: an e-process under any dependence between them. */

@@ -1,5 +1,6 @@
 import { type Coverage, missingShare } from './coverage.ts'
-import type { EngineState, GatePolicy, Reason } from './promotion-types.ts'
+import type { EngineState } from './engine-state.ts'
+import type { GatePolicy, Reason } from './promotion-types.ts'
 import { hasSampleRatioAlarm, type SampleRatio, sampleRatioAlpha } from './sample-ratio.ts'
 import { percent, plural } from './verdict-words.ts'
 

@@ -1,4 +1,4 @@
-import { bets, inferiorityStake, nonInferiorityStake } from './eprocess.ts'
+import { bets, inferiorityStake, nonInferiorityStake, startCapital } from './eprocess.ts'
 
 /**
  * Block differences in [-1, 1] counted on a grid of half points, enough to compute a confidence sequence when someone
@@ -21,7 +21,7 @@ export function startGrid(): DifferenceGrid {
 export function addToGrid(grid: DifferenceGrid, difference: number): void {
   const position = difference * resolution
   const nearest = Math.round(position)
-  const cell = Math.abs(position - nearest) < tolerance ? 2 * nearest : 2 * Math.floor(position) + 1
+  const cell = Math.abs(position - nearest) < tolerance ? 2 * nearest + 0 : 2 * Math.floor(position) + 1
   const { counts } = grid
   if (counts.length === 0) grid.first = cell
   while (cell < grid.first) {
@@ -44,7 +44,7 @@ function capitalAt(grid: Readonly<DifferenceGrid>, stakeOf: (difference: number)
     for (let k = 0; k < bets.length; k++)
       logs[k] = (logs[k] as number) + count * Math.log1p((bets[k] as number) * stake)
   }
-  return logs.reduce((total, log) => total + Math.exp(Math.min(log, 700)) / bets.length, 0)
+  return logs.reduce((total, log, k) => total + Math.exp(Math.min(log, 600)) * (startCapital[k] as number), 0)
 }
 
 /**

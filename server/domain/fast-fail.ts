@@ -17,10 +17,11 @@ export interface FastFail {
 
 const nullRatio = 2
 const backedRatios: readonly number[] = [1.5, 2, 4, 8, 16, 32, 64].map((factor) => nullRatio * factor)
+const equalShares: readonly number[] = backedRatios.map(() => 1 / backedRatios.length)
 const restartEvery = 100
 
 export function startFastFail(): FastFail {
-  return { wealth: startHarmWealth(backedRatios.length), baseline: 0, candidate: 0, sinceRestart: 0 }
+  return { wealth: startHarmWealth(equalShares), baseline: 0, candidate: 0, sinceRestart: 0 }
 }
 
 /** A request that no user could use: an error, or JSON that cannot be parsed where JSON was judged. */
@@ -36,7 +37,7 @@ export function noteCandidateAnswer(guard: FastFail): void {
 
 export function restartFastFail(guard: FastFail): void {
   guard.sinceRestart = 0
-  restartHarm(guard.wealth)
+  restartHarm(guard.wealth, equalShares)
 }
 
 /** @param share of the candidate when the failed request was assigned, in (0, 1); others say nothing and are skipped */

@@ -1,8 +1,9 @@
 import type { Gate } from './bar.ts'
 import { confidenceSequence } from './difference-grid.ts'
+import type { EngineState } from './engine-state.ts'
 import { type Check, checksOf, marginAt, marginsOf } from './gates.ts'
 import { histogramQuantile } from './log-histogram.ts'
-import type { EngineState, GatePolicy, GateResult, GateVerdict } from './promotion-types.ts'
+import type { GatePolicy, GateResult, GateVerdict } from './promotion-types.ts'
 import { isBreached, promotionPeak, type Track } from './track.ts'
 
 /** A check of a live stage with all that a verdict needs to know about it. */

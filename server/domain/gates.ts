@@ -53,10 +53,14 @@ export function readingOf(metric: string): Reading {
   return { metric, raw: metric, family, quantile: null }
 }
 
-/** Tolerance in points of exceedance: 2.5 at p95, 1 at p99, 5 at p50 when no increase is allowed, none from 10 % on. */
-export function exceedanceMargin(quantile: number, maxIncrease: number): number {
-  const tolerance = quantile >= 0.99 ? 0.01 : quantile >= 0.95 ? 0.025 : 0.05
-  return tolerance * Math.max(0, 1 - maxIncrease / ampleIncrease)
+/** Tolerance in points of exceedance: 2.5 at p95, 1 at p99, 5 at p50. */
+export function exceedanceTolerance(quantile: number): number {
+  return quantile >= 0.99 ? 0.01 : quantile >= 0.95 ? 0.025 : 0.05
+}
+
+/** The whole tolerance where no increase is allowed, none where 10 % or more is: the raised threshold is tolerance enough. */
+function exceedanceMargin(quantile: number, maxIncrease: number): number {
+  return exceedanceTolerance(quantile) * Math.max(0, 1 - maxIncrease / ampleIncrease)
 }
 
 /** The requirements of gates as checks, in order; equal ones once. */
@@ -112,6 +116,14 @@ function problemOf(reading: Reading, requirement: Check['requirement'], limit: n
   }
   if (limit > 0 && limit < 1) return null
   return `${requirement} ${limit} of ${metric} cannot be shown by samples: choose a value between 0 and 1, ends excluded`
+}
+
+/** Why a requirement can't be judged on a fixed suite; null when it can. There a mean of exactly 1 or 0 is possible. */
+export function suiteProblem({ reading, requirement, limit }: Check): string | null {
+  const isBound = requirement === 'min' || requirement === 'max'
+  const isShare = reading.family === 'score' || reading.family === 'rate'
+  if (isBound && isShare && (limit === 0 || limit === 1)) return null
+  return problemOf(reading, requirement, limit)
 }
 
 /** Margins of a check under a policy, in the order of the canary steps; one in shadow and bake. */

@@ -4,6 +4,9 @@ import { type Check, costCapFactor, type MetricFamily, type Reading } from './ga
 /** Nothing to learn and nothing missing: the cost of an answer that failed. */
 export const leftOut = 'left_out'
 
+/** Of milliseconds or USD: beyond it a value is a fault of whoever measured. Keeps sums finite. */
+const largestAmount = 1e9
+
 export type ReadValue = number | MissingReason | typeof leftOut
 
 /**
@@ -34,7 +37,7 @@ function absenceOf(outcome: Outcome, raw: string): MissingReason | null {
 
 function isInRange(value: number, family: MetricFamily): boolean {
   if (!(value >= 0)) return false
-  return family === 'score' || family === 'rate' ? value <= 1 : value < Number.POSITIVE_INFINITY
+  return family === 'score' || family === 'rate' ? value <= 1 : value <= largestAmount
 }
 
 /**

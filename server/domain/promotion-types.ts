@@ -1,10 +1,5 @@
 import type { Gate, GateStage } from './bar.ts'
-import type { Coverage } from './coverage.ts'
-import type { FastFail } from './fast-fail.ts'
-import type { LogHistogram } from './log-histogram.ts'
-import type { SampleRatio } from './sample-ratio.ts'
-import type { StickyUnits } from './sticky-units.ts'
-import type { Track } from './track.ts'
+import type { Outcome } from './evidence.ts'
 
 /** Names the method and its constants: stored with every verdict, changed whenever the same input could give another one. */
 export const engineVersion: string = 'interlock-engine/1'
@@ -38,6 +33,12 @@ export interface GatePolicy {
   readonly isStickyUnit: boolean
   /** Names of the bar's evaluators. */
   readonly evaluatorMetrics: readonly string[]
+}
+
+/** Both answers to one item of a suite; null: that arm has none (counts as missing). */
+export interface OutcomePair {
+  readonly baseline: Outcome | null
+  readonly candidate: Outcome | null
 }
 
 /** What the offline stage judges a fixed suite by. */
@@ -96,9 +97,23 @@ export interface GateResult {
 }
 
 /** What a verdict saw, as plain JSON. */
-export interface VerdictEvidence {
+export type VerdictEvidence = LiveEvidence | SuiteEvidence
+
+/** Of the offline stage. */
+export interface SuiteEvidence {
   readonly engine: string
-  readonly stage: GateStage
+  readonly stage: 'offline'
+  readonly alpha: number
+  readonly maxMissing: number
+  /** Items of the suite. */
+  readonly pairs: number
+  readonly gates: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** Of a live stage. */
+export interface LiveEvidence {
+  readonly engine: string
+  readonly stage: LiveStage
   readonly step: number
   readonly alpha: number
   readonly alphaRollback: number
@@ -109,6 +124,8 @@ export interface VerdictEvidence {
   readonly scoredInStep: number
   /** Observations left out because their place in the order had passed. */
   readonly ignored: number
+  /** Requests without a unit where units are split: not randomised, so no evidence. */
+  readonly unassigned: number
   readonly lastSeq: number | null
   /** Candidate shares in force when the evidence was assigned, basis points. */
   readonly sharesBp: readonly number[]
@@ -137,48 +154,4 @@ export interface Situation {
   readonly step: number
   readonly elapsedInStageMs: number
   readonly elapsedInStepMs: number
-}
-
-/** Evidence of harm, all gates and the guard together. */
-export interface RollbackWealth {
-  /** Largest value so far: an alarm stays one. */
-  peak: number
-  /** Place in the order where it first reached 1 / alphaRollback; null: never. */
-  alarmSeq: number | null
-  /** What weighed most at the peak: a check's key or `fast_fail`. */
-  driver: string | null
-}
-
-/**
- * Everything the engine remembers of one stage: plain JSON, bounded, the same for any split of the observations into
- * batches. Opaque to everyone else.
- */
-export interface EngineState {
-  readonly version: string
-  /** Digest of the policy it was gathered under; null before the first observation. */
-  policy: string | null
-  lastSeq: number | null
-  observed: number
-  ignored: number
-  baseline: number
-  candidate: number
-  /** Candidate shares met so far, basis points, in order of appearance. */
-  sharesBp: number[]
-  /** Scored candidate answers by step. */
-  scoredByStep: Record<string, number>
-  tracks: Track[]
-  coverage: Coverage[]
-  /** By raw metric, for quantiles and caps. */
-  histograms: Record<string, ArmHistograms>
-  fastFail: FastFail
-  sampleRatio: { assigned: SampleRatio; scored: SampleRatio }
-  rollback: RollbackWealth
-  units: StickyUnits | null
-}
-
-export interface ArmHistograms {
-  /** The baseline's recent values, the source of thresholds. */
-  trailing: LogHistogram
-  baseline: LogHistogram
-  candidate: LogHistogram
 }

@@ -1,23 +1,24 @@
 import { fastFailWeight } from './accumulate.ts'
 import { healthProblems } from './data-health.ts'
+import type { EngineState } from './engine-state.ts'
 import { fastFailEValue } from './fast-fail.ts'
 import { type GateStanding, gateResultOf, standingsOf } from './gate-results.ts'
 import { policyDigest } from './policy-digest.ts'
 import {
-  type EngineState,
   engineVersion,
   type GatePolicy,
+  type LiveEvidence,
   type Reason,
   type Situation,
   type Verdict,
   type VerdictAction,
-  type VerdictEvidence,
 } from './promotion-types.ts'
 import { sampleRatioAlpha } from './sample-ratio.ts'
 import { demand, evidence, plural } from './verdict-words.ts'
 
 // The engine's whole face in one place: callers need no other file.
 export { accumulate, startEngine } from './accumulate.ts'
+export type { EngineState } from './engine-state.ts'
 export { defaultLadder, policyOf } from './gate-policy.ts'
 export { judgeOffline, offlinePolicyOf } from './offline.ts'
 export type * from './promotion-types.ts'
@@ -205,7 +206,7 @@ function harmNow(state: EngineState): number {
   return fastFailWeight * fastFailEValue(state.fastFail) + (1 - fastFailWeight) * mean
 }
 
-function evidenceOf(state: EngineState, policy: GatePolicy, { situation, standings }: Standing): VerdictEvidence {
+function evidenceOf(state: EngineState, policy: GatePolicy, { situation, standings }: Standing): LiveEvidence {
   return {
     engine: engineVersion,
     stage: policy.stage,
@@ -217,6 +218,7 @@ function evidenceOf(state: EngineState, policy: GatePolicy, { situation, standin
     candidate: state.candidate,
     scoredInStep: scoredSince(state, policy, situation.step),
     ignored: state.ignored,
+    unassigned: state.unassigned,
     lastSeq: state.lastSeq,
     sharesBp: [...state.sharesBp],
     rollback: {

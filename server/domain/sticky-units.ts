@@ -28,6 +28,9 @@ export interface OpenUnit {
   counts: number[]
 }
 
+/** In which way a unit is met for the first time. */
+export type OnceKind = 'assigned' | 'scored' | 'failed'
+
 /** A set of hashes that forgets by sampling. */
 export interface CountedOnce {
   /** Hashes below it belong to the sample. */
@@ -97,9 +100,7 @@ export interface UnitRequest {
 export class UnitSession {
   readonly #open: Map<string, OpenUnit>
   readonly #counted: Record<Arm, OnceSet>
-  readonly #assigned: OnceSet
-  readonly #scored: OnceSet
-  readonly #failed: OnceSet
+  readonly #met: Record<OnceKind, OnceSet>
 
   constructor(from: Readonly<StickyUnits>) {
     this.#open = new Map(from.open.map((unit) => [unit.key, unit]))
@@ -107,9 +108,11 @@ export class UnitSession {
       baseline: new OnceSet(from.baseline, armMemory),
       candidate: new OnceSet(from.candidate, armMemory),
     }
-    this.#assigned = new OnceSet(from.assigned, memory)
-    this.#scored = new OnceSet(from.scored, memory)
-    this.#failed = new OnceSet(from.failed, memory)
+    this.#met = {
+      assigned: new OnceSet(from.assigned, memory),
+      scored: new OnceSet(from.scored, memory),
+      failed: new OnceSet(from.failed, memory),
+    }
   }
 
   /** Closes units whose time is over. @param deliver gets each closed unit, oldest first */
@@ -143,16 +146,9 @@ export class UnitSession {
     return unit
   }
 
-  isFirstAssignment(unit: string): boolean {
-    return this.#assigned.isFirst(unit)
-  }
-
-  isFirstScore(unit: string): boolean {
-    return this.#scored.isFirst(unit)
-  }
-
-  isFirstFailure(unit: string): boolean {
-    return this.#failed.isFirst(unit)
+  /** @returns true the first time a unit is met in this way */
+  isFirst(kind: OnceKind, unit: string): boolean {
+    return this.#met[kind].isFirst(unit)
   }
 
   freeze(): StickyUnits {
@@ -160,9 +156,9 @@ export class UnitSession {
       open: [...this.#open.values()],
       baseline: this.#counted.baseline.freeze(),
       candidate: this.#counted.candidate.freeze(),
-      assigned: this.#assigned.freeze(),
-      scored: this.#scored.freeze(),
-      failed: this.#failed.freeze(),
+      assigned: this.#met.assigned.freeze(),
+      scored: this.#met.scored.freeze(),
+      failed: this.#met.failed.freeze(),
     }
   }
 }

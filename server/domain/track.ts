@@ -1,3 +1,4 @@
+import { addToBlock, closeBlock, type OpenBlock, startBlock } from './block.ts'
 import { addToGrid, type DifferenceGrid, startGrid } from './difference-grid.ts'
 import {
   aboveFloorStake,
@@ -24,8 +25,7 @@ export interface Track {
   threshold: number | null
   /** Baseline values seen when the threshold was taken. */
   thresholdAge: number
-  /** The open block: answers of each arm since the last close. */
-  open: { baseline: number; baselineSum: number; candidate: number; candidateSum: number }
+  open: OpenBlock
   blocks: number
   /** Answers with a value, and their raw sum, by arm. */
   baseline: { samples: number; sum: number }
@@ -54,7 +54,7 @@ export function startTrack(check: Check, margins: readonly number[]): Track {
     key: check.key,
     threshold: null,
     thresholdAge: 0,
-    open: { baseline: 0, baselineSum: 0, candidate: 0, candidateSum: 0 },
+    open: startBlock(),
     blocks: 0,
     baseline: { samples: 0, sum: 0 },
     candidate: { samples: 0, sum: 0 },
@@ -70,38 +70,27 @@ export function startTrack(check: Check, margins: readonly number[]): Track {
   }
 }
 
-/**
- * Takes one goodness (of an answer, or a unit's mean) into the evidence.
- *
- * @param value goodness in [0, 1]; for absolute checks goodness - floor
- * @returns true when a block closed or the candidate was bet on, so that e-values moved
- */
-export function contribute(track: Track, check: Check, arm: Arm, value: number): boolean {
-  const { open } = track
-  const isCandidate = arm === 'candidate'
-  if (isCandidate) {
-    open.candidate++
-    open.candidateSum += value
-    if (check.kind === 'absolute') betAgainstFloor(track, check.floor, value)
-  } else {
-    open.baseline++
-    open.baselineSum += value
-  }
-  const isClosing = open.baseline > 0 && open.candidate > 0
-  if (isClosing) closeBlock(track, check)
-  if (!isClosing && !(isCandidate && track.breach !== null)) return false
-  track.harmNow = harmOf(track)
-  if (track.harmNow > track.harmPeak) track.harmPeak = track.harmNow
-  return true
+/** One goodness (of an answer, or a unit's mean) on its way into the evidence. */
+export interface Contribution {
+  readonly arm: Arm
+  /** Goodness in [0, 1]; for absolute checks goodness - floor. */
+  readonly value: number
+  /** Candidate share in force, 0..1. */
+  readonly share: number
 }
 
-function closeBlock(track: Track, check: Check): void {
-  const { open } = track
-  const difference = open.candidateSum / open.candidate - open.baselineSum / open.baseline
-  open.baseline = 0
-  open.baselineSum = 0
-  open.candidate = 0
-  open.candidateSum = 0
+export function contribute(track: Track, check: Check, { arm, value, share }: Contribution): void {
+  const isBet = arm === 'candidate' && check.kind === 'absolute'
+  if (isBet) betAgainstFloor(track, check.floor, value)
+  addToBlock(track.open, arm, value)
+  const difference = closeBlock(track.open, share)
+  if (difference !== null) playBlock(track, check, difference)
+  if (difference === null && !isBet) return
+  track.harmNow = harmOf(track)
+  if (track.harmNow > track.harmPeak) track.harmPeak = track.harmNow
+}
+
+function playBlock(track: Track, check: Check, difference: number): void {
   track.blocks++
   addToGrid(track.grid, difference)
   if (check.kind !== 'absolute') {
@@ -139,6 +128,16 @@ function betAgainstFloor(track: Track, floor: number, excess: number): void {
 function harmOf(track: Track): number {
   const difference = harmEValue(track.harm)
   return track.breach === null ? difference : Math.min(difference, harmEValue(track.breach))
+}
+
+/**
+ * Sets the latency threshold or cost cap. Answers still waiting were judged by the old one and are dropped: which depends
+ * on counts only.
+ */
+export function setThreshold(track: Track, threshold: number | null): void {
+  track.threshold = threshold
+  track.thresholdAge = track.baseline.samples
+  track.open = startBlock()
 }
 
 export function restartTrack(track: Track): void {
