@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # PostgreSQL and Redis for tests, on free ports of 127.0.0.1, with all their files in one directory.
 #
-#   .ci/services.sh install      Debian, as root: installs what is missing (PostgreSQL, Redis, Chromium, a font)
+#   .ci/services.sh install      Debian, as root: installs what is missing (PostgreSQL, Redis, Chromium and a font, curl)
 #   .ci/services.sh start DIR    starts both; prints DATABASE_URL=... and REDIS_URL=... for `export` or `eval`
 #   .ci/services.sh stop DIR     ends the two processes that `start DIR` started, and no other
 #
@@ -28,6 +28,7 @@ postgres_bin() {
 missing_packages() {
   if [ -z "$(postgres_bin)" ]; then echo postgresql; fi
   if ! command -v redis-server >/dev/null 2>&1; then echo redis-server; fi
+  if ! command -v curl >/dev/null 2>&1; then echo curl; fi
   if [ -z "${CHROMIUM_PATH:-}" ] && ! command -v chromium >/dev/null 2>&1; then echo chromium fonts-dejavu-core; fi
 }
 
