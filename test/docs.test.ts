@@ -20,6 +20,21 @@ describe('the documentation', () => {
     expect(broken).toEqual([])
   })
 
+  test('names files of the tree that exist', () => {
+    // `server/domain/bucket.ts`, `domain/bar-check`, `runners/reconcile`
+    const pattern = /`((?:server\/)?(?:[a-z]+\/)+[a-z0-9_-]+)(\.[a-z]+)?`/g
+    const rooms =
+      /^(?:server|domain|infra|providers|store|http|rollout|gateway|control|cli|runners|evaluators|datasets|reports|migrations|test|docs)\//
+    const unknown = pages.flatMap((page) =>
+      [...readText(page).matchAll(pattern)]
+        .map((match) => ({ base: match[1] ?? '', ending: match[2] ?? '' }))
+        .filter(({ base }) => rooms.test(base))
+        .filter(({ base, ending }) => !isInTree(base, ending))
+        .map(({ base, ending }) => `${page}: ${base}${ending}`),
+    )
+    expect(unknown).toEqual([])
+  })
+
   test('lists every variable of the environment that a process reads, and no other', () => {
     const schema = /const schema = \{[\s\S]*?\n\} as const/.exec(readText('server/infra/config.ts'))?.[0] ?? ''
     const known = [...schema.matchAll(/^ {4}([A-Z_]+):/gm)].map((match) => match[1])
@@ -62,4 +77,12 @@ describe('the documentation', () => {
 function firstCells(page: string, pattern: RegExp): string[] {
   const cells = [...page.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap((match) => (match[1] ?? '').split(', '))
   return cells.map((cell) => cell.replaceAll('`', '')).filter((name) => pattern.test(name))
+}
+
+/** A file or folder by its path from the root, or from server/; `room/file` and `room/file.function` mean `room/file.ts`. */
+function isInTree(base: string, ending: string): boolean {
+  if (base === 'runners/entry') return true
+  const isFunction = !['.ts', '.md', '.hbs', '.css', '.jsonl'].includes(ending)
+  const ends = isFunction ? ['.ts', ''] : [ending]
+  return [base, `server/${base}`].some((place) => ends.some((end) => existsSync(join(root, place + end))))
 }
