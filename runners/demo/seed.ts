@@ -34,7 +34,7 @@ export async function seed(
   admin: ControlClient,
   upstreamUrl: string,
 ): Promise<{ keys: DemoKeys; live: DatasetItem[] }> {
-  await admin.send('PUT', '/api/providers/replay', { kind: 'openai', baseUrl: `${upstreamUrl}/v1`, region: 'local' })
+  await admin.send('PUT', '/api/providers/replay', { kind: 'openai', baseUrl: upstreamUrl, region: 'local' })
   for (const price of mathJsonPrices()) {
     await admin.send('PUT', `/api/models/replay/${encodeURIComponent(price.model)}`, {
       contextWindow: price.contextWindow,

@@ -1,8 +1,15 @@
-/** Names of providers, routes, datasets and keys: lower case, so that no two differ by case only. */
+/** Names of providers, routes and datasets: parts of addresses and of `name@version`. */
 export const nameSchema = {
   type: 'string',
-  pattern: '^[a-z0-9][a-z0-9._-]{0,62}$',
-  'x-expects': 'a name of 1 to 63 lower-case letters, digits, ".", "_" or "-", beginning with a letter or digit',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+  'x-expects': 'a name of 1 to 63 letters, digits, ".", "_" or "-", beginning with a letter or digit',
+} as const
+
+/** Names of keys are read by people only: any text of one line. */
+export const keyNameSchema = {
+  type: 'string',
+  pattern: '^[^\\s\\p{C}]([^\\p{C}\\p{Zl}\\p{Zp}]{0,98}[^\\s\\p{C}])?$',
+  'x-expects': 'a name of 1 to 100 characters, without line breaks and without spaces at its ends',
 } as const
 
 /** The model part of `provider/model`: parts between slashes begin with a letter or digit, so `..` is none. */
@@ -17,7 +24,7 @@ export const modelNameSchema = {
 export const modelRefSchema = {
   type: 'string',
   maxLength: 264,
-  pattern: '^[a-z0-9][a-z0-9._-]{0,62}/[A-Za-z0-9][\\w.:@+-]*(?:/[A-Za-z0-9][\\w.:@+-]*)*$',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][\\w.:@+-]*(?:/[A-Za-z0-9][\\w.:@+-]*)*$',
   'x-expects': 'a model as provider/model',
 } as const
 

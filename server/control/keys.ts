@@ -7,12 +7,12 @@ import { countKeys, insertKey, listKeys, readKey, revokeKey, type StoredKey } fr
 import { lockEpoch } from '#store/epoch.ts'
 import { deleteSessionsOf } from '#store/sessions.ts'
 import { changeServed, stillThere } from './change.ts'
-import { idSchema, iso, nameSchema, pageSchema } from './common-schemas.ts'
+import { idSchema, iso, keyNameSchema, pageSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
 import { newKey } from './key-secret.ts'
 
 const keyFields = {
-  name: nameSchema,
+  name: keyNameSchema,
   role: { enum: roles },
   principal: {
     type: 'string',
