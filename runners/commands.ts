@@ -2,6 +2,7 @@ import { clientCommands, type ListedCommand } from '#cli/client-commands.ts'
 import { judgePort } from '#cli/judge-port.ts'
 import { replayUpstream } from '#cli/replay-upstream.ts'
 import { score } from '#cli/score.ts'
+import { simulate, simulateSyntax } from '#cli/simulate.ts'
 import { demo } from './demo/demo.ts'
 import { serve } from './serve.ts'
 
@@ -17,6 +18,7 @@ export const commands: Readonly<Record<string, ListedCommand>> = {
     summary: 'Scores the answers of a file with one evaluator.',
     run: (args, io) => score(args, io, () => judgePort(io.env)),
   },
+  simulate: { summary: simulateSyntax.summary, run: simulate },
   'replay-upstream': {
     summary: 'Serves recorded answers of real models as an OpenAI-compatible provider.',
     run: (args, io) => replayUpstream(args, { out: io.stdout, err: io.stderr, signal: io.signal }),

@@ -59,7 +59,7 @@ export function startEngine(): EngineState {
  */
 export function accumulate(state: EngineState, policy: GatePolicy, observations: readonly Observation[]): EngineState {
   if (observations.length === 0) return state
-  const fold = new Fold(state, policy)
+  const fold = new EvidenceFold(state, policy)
   for (const observation of observations) fold.take(observation)
   return fold.finish()
 }
@@ -78,8 +78,11 @@ interface Metric {
   readonly histograms: ArmHistograms | null
 }
 
-/** One pass over a batch: owns a copy of the state and changes it in place. */
-class Fold {
+/**
+ * One pass over observations: owns a copy of the state and changes it in place. `accumulate` is the pure way to use it; a
+ * caller that looks after every observation saves the copies.
+ */
+export class EvidenceFold {
   readonly #state: EngineState
   readonly #channels: readonly Channel[]
   readonly #metrics: readonly Metric[]
@@ -107,6 +110,11 @@ class Fold {
     this.#weight = checks.length === 0 ? 0 : (1 - fastFailWeight) / checks.length
     const size = checks.length + 2 * this.#metrics.length
     this.#values = { baseline: new Array(size).fill(Number.NaN), candidate: new Array(size).fill(Number.NaN) }
+  }
+
+  /** The state under way: good for judging now, not for keeping (the next `take` changes it). */
+  get current(): EngineState {
+    return this.#state
   }
 
   finish(): EngineState {

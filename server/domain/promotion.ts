@@ -17,7 +17,7 @@ import { sampleRatioAlpha } from './sample-ratio.ts'
 import { demand, evidence, plural } from './verdict-words.ts'
 
 // The engine's whole face in one place: callers need no other file.
-export { accumulate, startEngine } from './accumulate.ts'
+export { accumulate, EvidenceFold, startEngine } from './accumulate.ts'
 export type { EngineState } from './engine-state.ts'
 export { defaultLadder, policyOf } from './gate-policy.ts'
 export { judgeOffline, offlinePolicyOf } from './offline.ts'
@@ -43,12 +43,17 @@ export function judge(state: EngineState, policy: GatePolicy, situation: Situati
   }
 }
 
+/** The decision of `judge` without its gate results and evidence: the same action and reasons at a hundredth of the cost. */
+export function decideOnly(state: EngineState, policy: GatePolicy, situation: Situation): Decision {
+  return decide(state, policy, { situation, standings: standingsOf(state, policy, situation.step) })
+}
+
 interface Standing {
   readonly situation: Situation
   readonly standings: readonly GateStanding[]
 }
 
-interface Decision {
+export interface Decision {
   readonly action: VerdictAction
   readonly reasons: readonly Reason[]
 }
