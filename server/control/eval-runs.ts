@@ -42,7 +42,7 @@ const runBodySchema = typed<EvalRunInput>({
   properties: {
     dataset: {
       type: 'string',
-      pattern: '^[a-z0-9][a-z0-9._-]{0,62}@[1-9]\\d{0,8}$',
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}@[1-9]\\d{0,8}$',
       'x-expects': 'a dataset version as name@version',
     },
     targets: {

@@ -182,7 +182,7 @@ export const planSchema = typed<RolloutPlan>({
           maxItems: 32,
           items: {
             type: 'string',
-            pattern: '^[a-z0-9][a-z0-9._-]{0,62}@[1-9]\\d{0,8}$',
+            pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}@[1-9]\\d{0,8}$',
             'x-expects': 'a dataset version as name@version',
           },
         },
