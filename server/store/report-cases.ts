@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { DatasetItem, Message } from '#datasets/item.ts'
 import type { AnswerView, CaseView, Excerpt, ScoreCell, ScoreStatus } from '#reports/view-parts.ts'
-import type { Pair } from './report-eval-stats.ts'
+import { type Pair, pairedScores } from './report-eval-stats.ts'
 import { scoreDetails } from './report-score-details.ts'
 import type { Tables } from './tables.ts'
 
@@ -32,17 +32,14 @@ export async function readCases(
   pair: Pair,
 ): Promise<Cases> {
   const { rows } = await sql<{ position: number; kind: 'worse' | 'better'; total: number }>`
-    with scored as (
-      select c.position, min(c.value - b.value) as worst, max(c.value - b.value) as best, sum(c.value - b.value) as sum
-      from eval_scores c join eval_scores b on b.run_id = c.run_id and b.position = c.position
-        and b.evaluator = c.evaluator and b.target = ${pair.baseline} and b.status = 'scored'
-      where c.run_id = ${run.id} and c.target = ${pair.candidate} and c.status = 'scored'
-      group by c.position
+    with paired as (${pairedScores(run.id, pair)}), scored as (
+      select position, min(c - b) as worst, max(c - b) as best, sum(c - b) as sum from paired group by position
     ), lost as (
-      select c.position, -1::float8 as worst, 0::float8 as best, -1::float8 as sum
-      from eval_answers c join eval_answers b on b.run_id = c.run_id and b.position = c.position
-        and b.target = ${pair.baseline} and b.status = 'answered'
-      where c.run_id = ${run.id} and c.target = ${pair.candidate} and c.status = 'errored'
+      select position, -1::float8 as worst, 0::float8 as best, -1::float8 as sum from eval_answers
+      where run_id = ${run.id} and target in (${pair.baseline}, ${pair.candidate})
+      group by position
+      having bool_or(target = ${pair.candidate} and status = 'errored')
+        and bool_or(target = ${pair.baseline} and status = 'answered')
     ), changed as (
       select *, case when worst < 0 then 'worse' else 'better' end as kind
       from (select * from scored union all select * from lost) s where worst < 0 or best > 0

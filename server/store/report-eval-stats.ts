@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { ComparisonRow, EvalTargetView, EvaluatorHealthRow, SliceRow, SliceTable } from '#reports/eval-run-view.ts'
 import type { EvalTarget } from './eval-work.ts'
 import type { Tables } from './tables.ts'
@@ -79,23 +79,28 @@ interface PairStats {
   spread: number | null
 }
 
+/**
+ * Items that both arms have scored, as rows (position, evaluator, b, c). Made by grouping instead of joining the table with
+ * itself: without statistics, which the embedded engine never gathers, that join goes over all pairs of rows (45 s for 10,000
+ * items; this takes 0.1 s).
+ */
+export function pairedScores(runId: string, pair: Pair): RawBuilder<unknown> {
+  return sql`select position, evaluator, max(value) filter (where target = ${pair.baseline}) as b,
+      max(value) filter (where target = ${pair.candidate}) as c
+    from eval_scores
+    where run_id = ${runId} and target in (${pair.baseline}, ${pair.candidate}) and status = 'scored'
+    group by position, evaluator having count(*) = 2`
+}
+
 /** Paired differences per evaluator, on the items that both arms have scored. */
 export async function readComparisons(db: Db, runId: string, pair: Pair): Promise<ComparisonRow[]> {
   const { rows } = await sql<PairStats & { evaluator: string; wins: number; ties: number; losses: number }>`
-    select c.evaluator, count(*)::int as pairs, avg(b.value) as baseline, avg(c.value) as candidate,
-      avg(c.value - b.value) as difference, stddev_samp(c.value - b.value) as spread,
-      count(*) filter (where c.value > b.value)::int as wins, count(*) filter (where c.value = b.value)::int as ties,
-      count(*) filter (where c.value < b.value)::int as losses
-    from ${pairedScores(runId, pair)} group by c.evaluator order by avg(c.value - b.value), c.evaluator limit 40`.execute(
-    db,
-  )
+    with paired as (${pairedScores(runId, pair)})
+    select evaluator, count(*)::int as pairs, avg(b) as baseline, avg(c) as candidate, avg(c - b) as difference,
+      stddev_samp(c - b) as spread, count(*) filter (where c > b)::int as wins, count(*) filter (where c = b)::int as ties,
+      count(*) filter (where c < b)::int as losses
+    from paired group by evaluator order by avg(c - b), evaluator limit 40`.execute(db)
   return rows.map(({ spread, ...row }) => ({ ...row, interval: pairedInterval({ ...row, spread }) }))
-}
-
-function pairedScores(runId: string, pair: Pair) {
-  return sql`eval_scores c join eval_scores b on b.run_id = c.run_id and b.position = c.position and b.evaluator = c.evaluator
-    and b.target = ${pair.baseline} and b.status = 'scored'
-    and c.run_id = ${runId} and c.target = ${pair.candidate} and c.status = 'scored'`
 }
 
 /** 97.5 % quantile of the standard normal distribution. */
@@ -120,19 +125,18 @@ export async function readSlices(db: Db, runId: string, sha256: string, pair: Pa
   const { rows } = await sql<
     PairStats & { dimension: string; slice: string; evaluator: string; place: number; total: number }
   >`
-    with labels as (
-      select i.position, s.key as dimension, s.value as slice
-      from dataset_items i cross join lateral jsonb_each_text(i.item -> 'slice') s
-      where i.sha256 = ${sha256} and jsonb_typeof(i.item -> 'slice') = 'object'
-      union all
-      select i.position, 'tag', t.value
-      from dataset_items i cross join lateral jsonb_array_elements_text(i.item -> 'tags') t
-      where i.sha256 = ${sha256} and jsonb_typeof(i.item -> 'tags') = 'array'
-    ), stats as (
-      select l.dimension, l.slice, c.evaluator, count(*)::int as pairs, avg(b.value) as baseline, avg(c.value) as candidate,
-        avg(c.value - b.value) as difference, stddev_samp(c.value - b.value) as spread
-      from ${pairedScores(runId, pair)} join labels l on l.position = c.position
-      group by l.dimension, l.slice, c.evaluator
+    with paired as (${pairedScores(runId, pair)}), stats as (
+      select l.dimension, l.slice, p.evaluator, count(*)::int as pairs, avg(p.b) as baseline, avg(p.c) as candidate,
+        avg(p.c - p.b) as difference, stddev_samp(p.c - p.b) as spread
+      from paired p join dataset_items i on i.sha256 = ${sha256} and i.position = p.position
+      cross join lateral (
+        select key as dimension, value as slice
+        from jsonb_each_text(case when jsonb_typeof(i.item -> 'slice') = 'object' then i.item -> 'slice' else '{}' end)
+        union all
+        select 'tag', value
+        from jsonb_array_elements_text(case when jsonb_typeof(i.item -> 'tags') = 'array' then i.item -> 'tags' else '[]' end)
+      ) l
+      group by l.dimension, l.slice, p.evaluator
     ), ranked as (
       select *, row_number() over (partition by dimension order by difference, slice, evaluator)::int as place,
         count(*) over (partition by dimension)::int as total
