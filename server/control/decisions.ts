@@ -177,7 +177,9 @@ export const decisionOperations: readonly Operation<ControlDeps>[] = [
 
 function toMs(name: string, text: string): number {
   const ms = Date.parse(text)
-  if (!Number.isNaN(ms)) return ms
+  // 31 February would otherwise be read as 3 March.
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
+  if (!Number.isNaN(ms) && !Number.isNaN(day.getTime()) && day.getUTCDate() === Number(text.slice(8, 10))) return ms
   const message = 'is no time that exists'
   throw new InterlockError('VALIDATION_FAILED', `?${name} ${message}`, [{ path: `?${name}`, message }])
 }

@@ -90,5 +90,6 @@ async function endSession(deps: ControlDeps, req: Request): Promise<void> {
 function ownPath(next: string): string {
   if (!/^\/(?![/\\])[\x21-\x7e]*$/.test(next)) return '/'
   const url = new URL(next, 'http://own.invalid')
-  return url.origin === 'http://own.invalid' ? `${url.pathname}${url.search}` : '/'
+  // `/..//elsewhere` is one path, but what is left of it would be read as another host.
+  return url.pathname.startsWith('//') ? '/' : `${url.pathname}${url.search}`
 }

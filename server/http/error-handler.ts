@@ -136,6 +136,9 @@ function toInterlockError(thrown: unknown): InterlockError {
   if (codeText === '23505' || codeText === '40001' || codeText === '40P01') {
     return new InterlockError('CONCURRENT_CHANGE', 'someone else changed the same thing at the same moment; try again')
   }
+  if (/^22...$/.test(codeText)) {
+    return new InterlockError('VALIDATION_FAILED', 'a value is outside what can be stored; nothing was changed')
+  }
   if (unavailableCodes.test(codeText) || (typeof message === 'string' && unavailableWords.test(message))) {
     return new InterlockError('UNAVAILABLE', 'the database does not answer; nothing was changed, try again shortly')
   }

@@ -39,6 +39,7 @@ export interface Sent {
 export interface ControlRig {
   readonly deps: ControlDeps
   readonly url: string
+  readonly app: express.Express
   readonly keys: Readonly<Record<Role, string>>
   /** Lines the server logged. */
   readonly logged: string[]
@@ -71,6 +72,7 @@ export async function controlRig(db: Database): Promise<ControlRig> {
   }
   const keys = await seedKeys(db)
   const app = express()
+  app.disable('x-powered-by')
   app.use(requestContext(deps.newId), securityHeaders(), authenticator.identify)
   app.use(controlRouter(deps))
   app.use(
@@ -84,6 +86,7 @@ export async function controlRig(db: Database): Promise<ControlRig> {
   return {
     deps,
     url,
+    app,
     keys,
     logged,
     pass,

@@ -1,0 +1,377 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { json } from '#store/database.ts'
+import { type ControlRig, controlRig } from '#test/support/control.ts'
+import { aProposalBody, seedThroughApi } from '#test/support/control-seed.ts'
+import { engines, type TestDatabase, testDatabase } from '#test/support/database.ts'
+
+const ndjson = 'application/x-ndjson'
+const line = (id: string, extra: object = {}) =>
+  JSON.stringify({ id, messages: [{ role: 'user', content: 'hi' }], ...extra })
+
+describe.each(engines())('records on %s', (engine) => {
+  let database: TestDatabase
+  let rig: ControlRig
+  beforeAll(async () => {
+    database = await testDatabase(engine)
+    rig = await controlRig(database.db)
+    await seedThroughApi(rig)
+  })
+  afterAll(async () => {
+    await rig.close()
+    await database.close()
+  })
+  const upload = (name: string, raw: string, type = ndjson, key = rig.keys.author) =>
+    rig.call('POST', `/api/datasets/${name}/versions`, { raw, type, key })
+  const walk = async (path: string, limit: number) => {
+    const items: unknown[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const { body } = await rig.call(
+        'GET',
+        `${path}${path.includes('?') ? '&' : '?'}limit=${limit}${cursor && `&cursor=${cursor}`}`,
+      )
+      items.push(...body.items)
+      cursor = body.nextCursor
+    }
+    return items
+  }
+
+  describe('datasets', () => {
+    test('the same content is one version, other content the next; old versions stay as they were (C1)', async () => {
+      const first = await upload('faq', `${line('a')}\n${line('b')}`)
+      expect(first.status).toBe(201)
+      expect(first.body).toMatchObject({ name: 'faq', version: 1, items: 2, createdBy: 'author-key' })
+      expect(first.body.sha256).toMatch(/^[0-9a-f]{64}$/)
+      const same = await upload('faq', `{"messages":[{"content":"hi","role":"user"}],"id":"a"}\n${line('b')}\n`)
+      expect([same.status, same.body]).toEqual([200, first.body])
+      const second = await upload('faq', `${line('a')}\n${line('c')}`)
+      expect([second.status, second.body.version]).toEqual([201, 2])
+      const back = await upload('faq', `${line('a')}\n${line('b')}`)
+      expect([back.status, back.body.version, back.body.sha256]).toEqual([201, 3, first.body.sha256])
+      expect((await rig.call('GET', '/api/datasets/faq/versions/1')).body).toEqual(first.body)
+      const items = (await rig.call('GET', '/api/datasets/faq/versions/1/items')).body.items
+      expect(items.map((item: { id: string }) => item.id)).toEqual(['a', 'b'])
+    })
+
+    test('uploads of one name at once get versions without gaps or twins', async () => {
+      const answers = await Promise.all(Array.from({ length: 6 }, (_, index) => upload('busy', line(`only-${index}`))))
+      expect(answers.map((answer) => answer.body.version).sort()).toEqual([1, 2, 3, 4, 5, 6])
+    })
+
+    test('CSV is read as well', async () => {
+      const answer = await upload('sheet', 'id,prompt,reference\r\n1,"hi, there",hello\r\n', 'text/csv')
+      expect([answer.status, answer.body.items]).toEqual([201, 1])
+    })
+
+    test('a faulty file is refused with every row at fault, and stores nothing', async () => {
+      const answer = await upload('bad', `${line('a')}\nnot json\n${line('a')}\n{"id": "c"}`)
+      expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED'])
+      expect(answer.body.errors.map((problem: { path: string }) => problem.path)).toEqual([
+        '/2',
+        '/3/id',
+        '/4/messages',
+      ])
+      expect(answer.body.errors[0].message).toContain('line 2')
+      expect((await rig.call('GET', '/api/datasets/bad')).status).toBe(404)
+      expect((await upload('bad', '')).status).toBe(422)
+      expect((await upload('bad', line('a'), 'application/json')).body.code).toBe('UNSUPPORTED_MEDIA_TYPE')
+    })
+
+    test('from traffic says that it is not available yet, instead of storing something else', async () => {
+      const answer = await rig.call('POST', '/api/datasets/live/versions?from=traffic', { body: { route: 'support' } })
+      expect([answer.status, answer.body.code]).toEqual([501, 'NOT_AVAILABLE'])
+      expect(
+        (await rig.call('POST', '/api/datasets/live/versions?from=thin-air', { body: {} })).body.errors[0].path,
+      ).toBe('?from')
+    })
+
+    test('a thousand items page through in order', async () => {
+      const rows = Array.from({ length: 1_000 }, (_, index) => line(`item-${index}`))
+      expect((await upload('many', rows.join('\n'))).body.items).toBe(1_000)
+      const items = (await walk('/api/datasets/many/versions/1/items', 170)) as { id: string }[]
+      expect(items.map((item) => item.id)).toEqual(rows.map((_, index) => `item-${index}`))
+    })
+
+    test('lists give each dataset once with its latest version', async () => {
+      const datasets = (await walk('/api/datasets', 2)) as {
+        name: string
+        versions: number
+        latest: { version: number }
+      }[]
+      expect(datasets.map(({ name, versions }) => [name, versions])).toEqual([
+        ['busy', 6],
+        ['faq', 3],
+        ['many', 1],
+        ['sheet', 1],
+        ['support', 1],
+      ])
+      expect(
+        ((await walk('/api/datasets/faq/versions', 1)) as { version: number }[]).map(({ version }) => version),
+      ).toEqual([3, 2, 1])
+      expect((await rig.call('GET', '/api/datasets/faq')).body).toMatchObject({ name: 'faq', latest: { version: 3 } })
+      expect((await rig.call('GET', '/api/datasets/nope/versions')).status).toBe(404)
+    })
+  })
+
+  describe('eval runs', () => {
+    const body = {
+      dataset: 'faq@1',
+      targets: [{ route: 'support', version: 1 }, { model: 'p/cheap' }],
+      evaluators: [{ name: 'json_validity' }],
+    }
+    const start = (overrides: object = {}) =>
+      rig.call('POST', '/api/eval-runs', { body: { ...body, ...overrides }, key: rig.keys.author })
+
+    test('one starts with everything planned and nothing paid, and its results page through (C7)', async () => {
+      const started = await start()
+      expect(started.status).toBe(202)
+      const { id } = started.body
+      expect(started.headers.get('location')).toBe(`/api/eval-runs/${id}`)
+      expect(started.body).toMatchObject({
+        status: 'running',
+        dataset: 'faq@1',
+        planned: 4,
+        answered: 0,
+        proposal: null,
+      })
+      const answer = {
+        status: 'answered',
+        output: '{}',
+        model: 'p/cheap',
+        cost_micro_usd: 1_500,
+        latency_ms: 20,
+        is_scored: true,
+      }
+      const place = { run_id: id, target: 1, position: 0 }
+      await database.db
+        .updateTable('eval_answers')
+        .set(answer)
+        .where('run_id', '=', id)
+        .where('target', '=', 1)
+        .where('position', '=', 0)
+        .execute()
+      await database.db
+        .insertInto('eval_scores')
+        .values({
+          ...place,
+          evaluator: 'json_validity',
+          evaluator_version: 'v',
+          status: 'scored',
+          value: 1,
+          reason: null,
+          details: json({ level: 0 }),
+          cost_micro_usd: null,
+        })
+        .execute()
+      expect((await rig.call('GET', `/api/eval-runs/${id}`)).body).toMatchObject({ answered: 1, scored: 1, errored: 0 })
+      const results = (await walk(`/api/eval-runs/${id}/results`, 3)) as Record<string, unknown>[]
+      expect(results.map((row) => [row['itemId'], row['target']])).toEqual([
+        ['a', 0],
+        ['a', 1],
+        ['b', 0],
+        ['b', 1],
+      ])
+      expect(results[1]).toMatchObject({
+        output: '{}',
+        costUsd: 0.0015,
+        scores: [{ evaluator: 'json_validity', status: 'scored', value: 1, details: { level: 0 } }],
+      })
+      expect(await walk(`/api/eval-runs/${id}/results?target=0`, 1)).toHaveLength(2)
+      expect((await rig.call('GET', '/api/eval-runs')).body.items.map((run: { id: string }) => run.id)).toEqual([id])
+    })
+
+    test.each([
+      ['an unknown dataset', { dataset: 'nope@1' }, '/dataset'],
+      ['a dataset without a version', { dataset: 'faq' }, '/dataset'],
+      ['an unknown version', { targets: [{ route: 'support', version: 9 }] }, '/targets/0'],
+      ['an unknown model', { targets: [{ model: 'p/nope' }] }, '/targets/0/model'],
+      ['a route without a version', { targets: [{ route: 'support' }] }, '/targets/0/version'],
+      ['a model beside a route', { targets: [{ route: 'support', version: 1, model: 'p/cheap' }] }, '/targets/0'],
+      ['an empty target', { targets: [{}] }, '/targets/0'],
+      ['an unknown evaluator', { evaluators: [{ name: 'vibes' }] }, '/evaluators/0/name'],
+      ['no evaluator', { evaluators: [] }, '/evaluators'],
+    ])('one with %s is refused with its path', async (_name, overrides, path) => {
+      const answer = await start(overrides)
+      expect([answer.status, ...answer.body.errors.map((problem: { path: string }) => problem.path)]).toEqual([
+        422,
+        path,
+      ])
+    })
+  })
+
+  describe('decisions and feedback', () => {
+    const decide = (requestId: string, overrides: object = {}) =>
+      database.db
+        .insertInto('decisions')
+        .values({
+          request_id: requestId,
+          at: new Date('2026-02-28T12:00:00Z'),
+          route: 'support',
+          version: 1,
+          version_digest: 'd',
+          arm: 'baseline',
+          reason: 'priority: first',
+          random: 0.5,
+          snapshot_epoch: 3,
+          model: 'p/good',
+          provider: 'p',
+          eligible: json(['p/good']),
+          excluded: json([]),
+          attempts: json([
+            {
+              model: 'p/good',
+              provider: 'p',
+              startMs: 0,
+              endMs: 9,
+              firstTokenMs: 5,
+              status: 200,
+              errorClass: null,
+              isFallback: false,
+            },
+          ]),
+          is_fallback: false,
+          status: 200,
+          is_stream: false,
+          input_tokens: 10,
+          cached_input_tokens: 0,
+          output_tokens: 5,
+          reasoning_tokens: 0,
+          is_usage_estimated: false,
+          cost_micro_usd: 42,
+          total_ms: 9,
+          key_id: 'key_gateway',
+          metadata: json({ team: 'x' }),
+          facts: json({}),
+          ...overrides,
+        })
+        .execute()
+
+    beforeAll(async () => {
+      for (let index = 0; index < 7; index += 1) await decide(`req-${index}`)
+      await decide('req-new', { at: new Date('2026-03-01T12:00:00Z'), version: 2, arm: 'candidate', model: 'p/cheap' })
+      await decide('req-other', {
+        route: 'other',
+        cost_micro_usd: null,
+        key_id: 'key_else',
+        input_tokens: null,
+        output_tokens: null,
+      })
+    })
+
+    test('page through newest first, each once, ties of time by id (B7)', async () => {
+      const rows = (await walk('/api/decisions', 2)) as { requestId: string }[]
+      expect(rows.map((row) => row.requestId)).toEqual([
+        'req-new',
+        'req-other',
+        'req-6',
+        'req-5',
+        'req-4',
+        'req-3',
+        'req-2',
+        'req-1',
+        'req-0',
+      ])
+    })
+
+    test.each([
+      ['route=other', ['req-other']],
+      ['version=2', ['req-new']],
+      ['arm=candidate', ['req-new']],
+      ['model=p/cheap', ['req-new']],
+      ['since=2026-03-01', ['req-new']],
+      ['since=2026-03-01T12:00:00Z', ['req-new']],
+      ['since=2026-03-01T12:00:00.001Z', []],
+      ['since=2026-03-01T13:00:00%2B02:00', ['req-new']],
+      ['until=2026-03-01T12:00:00Z&route=other', ['req-other']],
+    ])('filter by %s', async (query, ids) => {
+      const { body } = await rig.call('GET', `/api/decisions?${query}`)
+      expect(body.items.map((row: { requestId: string }) => row.requestId)).toEqual(ids)
+    })
+
+    test.each(['arm=left', 'version=0', 'since=yesterday', 'since=2026-02-31', 'model=cheap', 'colour=red'])(
+      'a filter %s that cannot be is refused',
+      async (query) => {
+        const answer = await rig.call('GET', `/api/decisions?${query}`)
+        expect([answer.status, answer.body.errors[0].path]).toEqual([422, `?${query.split('=')[0]}`])
+      },
+    )
+
+    test('one shows its attempts, its cost in USD, and the feedback that came (D11)', async () => {
+      const sent = await rig.call('POST', '/api/feedback', {
+        key: rig.keys.gateway,
+        body: { requestId: 'req-1', signal: 'rating', value: 0.25, comment: 'slow' },
+      })
+      expect(sent.status).toBe(201)
+      const { body } = await rig.call('GET', '/api/decisions/req-1')
+      expect(body).toMatchObject({
+        requestId: 'req-1',
+        at: '2026-02-28T12:00:00.000Z',
+        costUsd: 0.000042,
+        usage: { inputTokens: 10, outputTokens: 5, isEstimated: false },
+        attempts: [{ model: 'p/good', status: 200 }],
+        feedback: [{ signal: 'rating', value: 0.25, comment: 'slow', by: 'gateway-key' }],
+      })
+      const other = (await rig.call('GET', '/api/decisions/req-other')).body
+      expect([other.costUsd, other.usage, other.feedback]).toEqual([null, null, []])
+      expect((await rig.call('GET', '/api/decisions/req-nope')).status).toBe(404)
+    })
+
+    test.each([
+      ['an unknown signal', { signal: 'applause' }, 422, '/signal'],
+      ['a rating without a value', { signal: 'rating' }, 422, '/value'],
+      ['a rating above 1', { signal: 'rating', value: 5 }, 422, '/value'],
+      ['no signal', {}, 422, '/signal'],
+    ])('feedback with %s is refused', async (_name, overrides, status, path) => {
+      const answer = await rig.call('POST', '/api/feedback', { body: { requestId: 'req-1', ...overrides } })
+      expect([answer.status, answer.body.errors[0].path]).toEqual([status, path])
+    })
+
+    test('a gateway key cannot speak of requests of another key, nor learn that they exist', async () => {
+      const send = (requestId: string) =>
+        rig.call('POST', '/api/feedback', { key: rig.keys.gateway, body: { requestId, signal: 'ticket' } })
+      const foreign = await send('req-other')
+      const unknown = await send('req-nope')
+      expect([foreign.status, unknown.status]).toEqual([404, 404])
+      expect(foreign.body.detail.replace('req-other', '')).toBe(unknown.body.detail.replace('req-nope', ''))
+    })
+  })
+
+  test('gateways show what each serves, and leases only while they are fresh (D13)', async () => {
+    const { id } = (await rig.call('POST', '/api/proposals', { body: aProposalBody(), key: rig.keys.author })).body
+    await database.db
+      .updateTable('proposals')
+      .set({ status: 'canary', step: 0, share_bp: 1_000 })
+      .where('id', '=', id)
+      .execute()
+    const epoch = Number(
+      (await database.db.selectFrom('snapshot_state').select('epoch').executeTakeFirstOrThrow()).epoch,
+    )
+    const now = rig.deps.clock.nowMs()
+    const gateway = (name: string, ageMs: number, behind: number) => ({
+      id: name,
+      boot_id: 'b',
+      epoch: epoch - behind,
+      digest: 'd',
+      started_at: new Date(now - 60_000),
+      seen_at: new Date(now - ageMs),
+    })
+    await database.db
+      .insertInto('gateways')
+      .values([gateway('gw-1', 1_000, 0), gateway('gw-2', 15_000, 1)])
+      .execute()
+    const { body } = await rig.call('GET', '/api/gateways')
+    expect(body).toMatchObject({ currentEpoch: epoch, nextCursor: null })
+    expect(body.items).toMatchObject([
+      {
+        id: 'gw-1',
+        isCurrent: true,
+        isFresh: true,
+        ageMs: 1_000,
+        leases: [{ proposal: id, share: 10, expiresInMs: 14_000 }],
+      },
+      { id: 'gw-2', isCurrent: false, isFresh: false, ageMs: 15_000, leases: [] },
+    ])
+    for (const report of ['savings', 'inventory']) {
+      expect((await rig.call('GET', `/api/reports/${report}`)).body.code).toBe('NOT_AVAILABLE')
+    }
+  })
+})
