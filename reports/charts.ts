@@ -115,8 +115,9 @@ function boundDomain(input: BoundPlotInput, bound: number): readonly [number, nu
   const values = [input.baseline ?? bound, input.candidate ?? bound, bound].filter(Number.isFinite)
   const low = Math.min(...values)
   const high = Math.max(...values)
-  const slack = Math.max(high - low, Math.abs(bound) * 0.25, Math.min(Math.abs(1 - bound), Math.abs(bound)), 1e-9) * 0.6
   const isRatio = input.unit === 'score' || input.unit === 'rate'
+  const room = isRatio ? Math.min(Math.abs(1 - bound), Math.abs(bound)) * 1.5 : Math.abs(bound) * 0.4
+  const slack = Math.max(high - low, room, 1e-9) * 0.8
   return [Math.max(0, low - slack), isRatio ? Math.min(1, Math.max(high + slack, 1e-6)) : high + slack]
 }
 

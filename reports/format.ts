@@ -78,7 +78,8 @@ export function dollars(usd: number): string {
     return `${sign}$${count(Math.floor(cents / 100))}.${String(cents % 100).padStart(2, '0')}`
   }
   const decimals = Math.min(9, Math.max(2, 2 - Math.floor(Math.log10(size))))
-  return `${sign}$${size.toFixed(decimals)}`
+  // At least cents; zeros behind them say nothing.
+  return `${sign}$${size.toFixed(decimals).replace(/(\.\d\d\d*?)0+$/, '$1')}`
 }
 
 /** A metric's value in its own unit. */

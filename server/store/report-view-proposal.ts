@@ -65,7 +65,7 @@ export async function readProposalView(
     }).map((group) => ({ ...group, isCurrent: group.isCurrent && isOpen(head.state.status) })),
     live,
     evalRuns,
-    approvals,
+    approvals: approvals.filter((approval) => approval.by !== null || isOpen(head.state.status)),
     timeline,
     verdicts: verdicts.rows.map((row) => ({
       ...row,

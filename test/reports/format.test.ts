@@ -46,10 +46,12 @@ describe('numbers for people', () => {
     [12.4, '$12.40'],
     [1234.567, '$1,234.57'],
     [0.999_999, '$1.00'],
-    [0.0042, '$0.00420'],
-    [0.31, '$0.310'],
-    [-0.0055, '−$0.00550'],
-    [0.000_000_39, '$0.000000390'],
+    [0.0042, '$0.0042'],
+    [0.31, '$0.31'],
+    [0.5, '$0.50'],
+    [0.1001, '$0.10'],
+    [-0.0055, '−$0.0055'],
+    [0.000_000_39, '$0.00000039'],
   ])('shows %d dollars as %s', (value, text) => {
     expect(format.dollars(value)).toBe(text)
   })
@@ -60,7 +62,7 @@ describe('numbers for people', () => {
     [0, 'rate', '±0~pts'],
     [-0.000_001, 'rate', '±0~pts'],
     [-880, 'ms', '−880~ms'],
-    [0.0004, 'usd', '+$0.000400'],
+    [0.0004, 'usd', '+$0.0004'],
     [null, 'usd', '–'],
   ] as const)('shows a difference of %s %s as %s', (value, unit, text) => {
     expect(format.metricDifference(value, unit)).toBe(nb(text))

@@ -79,6 +79,7 @@ export const pages: Readonly<Record<string, () => string>> = {
       'proposal',
       aProposal({
         status: 'rolled_back',
+        approvals: aProposal().approvals.slice(0, 1),
         endedAt: now - 2 * minute,
         headline: {
           verdict: 'fail',

@@ -85,7 +85,7 @@ describe('assets', () => {
 
   it('define every colour of the dark scheme that the light one defines, but for sizes and fonts', () => {
     const css = assets().get('/assets/style.css')?.body.toString('utf8') ?? ''
-    const [light = '', dark = ''] = css.split('@media (prefers-color-scheme: dark)')
+    const [light = '', dark = ''] = css.split('@media screen and (prefers-color-scheme: dark)')
     const names = (text: string) =>
       [...text.slice(0, text.indexOf('\n}')).matchAll(/(--[a-z-]+): (?:#|rgb|none|0 1px)/g)].map((match) => match[1])
     expect(names(dark)).toEqual(names(light))
