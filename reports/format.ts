@@ -120,6 +120,11 @@ export function relativeTime(at: number, now: number): string {
   return at > now ? `in ${text}` : `${text} ago`
 }
 
+/** A length of time to follow "last" or "in the last": "hour", "41 s", "12 min". */
+export function windowWords(ms: number): string {
+  return ms === 3_600_000 ? 'hour' : oneUnit(Math.max(1, Math.round(ms / 1000)))
+}
+
 function oneUnit(seconds: number): string {
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3600) return `${Math.round(seconds / 60)} min`

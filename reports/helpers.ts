@@ -62,7 +62,8 @@ export function answerText(item: CaseView, arm: 'baseline' | 'candidate'): Marku
   const cut = own.isCut
     ? html`<p class="cut">… ${format.count(own.totalChars - own.text.length)} more characters</p>`
     : null
-  const body = own.text === '' ? html`<p class="absent">Empty answer</p>` : html`<pre dir="auto">${marked}</pre>`
+  const body =
+    own.text === '' ? html`<p class="absent">Empty answer</p>` : html`<pre dir="auto" tabindex="0">${marked}</pre>`
   return html`${body}${cut}`
 }
 
@@ -159,6 +160,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
     showInterval: format.metricInterval,
     metricName: format.metricName,
     words: format.words,
+    windowWords: format.windowWords,
     dateTime: format.dateTime,
     showNumber: format.shortNumber,
     short: (text: string) => text.slice(0, 12),
@@ -170,7 +172,9 @@ export function registerHelpers(engine: typeof Handlebars): void {
     jumpWord,
     requirementWords: (gate: Parameters<typeof requirementWords>[0]) => requirementWords(gate),
     detectableWords: (row: GateRow) =>
-      row.detectable === null ? '' : `sees ${format.metricDifference(row.detectable, row.unit).slice(1)}`,
+      row.detectable === null || row.detectable <= 0
+        ? ''
+        : `would show a difference of ${format.metricDifference(row.detectable, row.unit).slice(1)}`,
     stageList: (stages: readonly string[]) => (stages.length === 0 ? 'every stage' : stages.join(', ')),
     eventWords,
     moneyEach: (microUsd: number | null, parts: number) =>
@@ -181,6 +185,11 @@ export function registerHelpers(engine: typeof Handlebars): void {
     currentCount: (view: ConvergenceView) =>
       view.gateways.filter((g) => g.isFresh && g.epoch === view.currentEpoch).length,
     lastPoints,
+    first: (list: readonly unknown[]) => list.slice(0, 1),
+    rest: (list: readonly unknown[], from: number) => list.slice(from),
+    start: (list: readonly unknown[], to: number) => list.slice(0, to),
+    lessOne: (value: number) => value - 1,
+    less: (value: number, by: number) => value - by,
   }
   const markup: Readonly<Record<string, (...values: never[]) => Markup | null>> = {
     icon,
@@ -217,6 +226,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
     present: (value: unknown) => value !== null && value !== undefined,
     isNegative: (value: number) => value < 0,
     several: (list: readonly unknown[]) => list.length > 1,
+    longer: (list: readonly unknown[], than: number) => list.length > than,
   }
   const all = { ...texts, ...markup, ...tests }
   for (const [name, helper] of Object.entries(all)) {

@@ -131,7 +131,8 @@ export interface ArmTraffic {
 }
 
 export interface TrafficView {
-  readonly windowMinutes: number
+  /** How far back the counts reach: to the start of the present stage or step, at most an hour. */
+  readonly windowMs: number
   /** Share the plan gives the candidate now, basis points. */
   readonly shareBp: number
   readonly arms: readonly ArmTraffic[]
@@ -149,6 +150,8 @@ export interface ProposalSummary {
   readonly isInconclusive: boolean
   readonly shareBp: number
   readonly createdAt: number
+  /** When the present stage or step began. */
+  readonly stageStartedAt: number
   readonly endedAt: number | null
   /** Last recorded verdict or end, one sentence; null: none yet. */
   readonly lastWord: string | null

@@ -116,7 +116,7 @@ function action(name: ActionName, of: { url: string; effect: string; refusal: st
     effect: of.effect,
     isAllowed: of.refusal === null,
     refusal: of.refusal,
-    needsReason: name !== 'rollback',
+    needsReason: name === 'reject',
     fields: [],
   }
 }

@@ -64,7 +64,7 @@ export async function readLive(
   if (!isLive) return null
   const traffic = await readTraffic(db, {
     route: of.route,
-    proposalId: of.id,
+    proposal: of,
     shareBp: of.state.shareBp,
     nowMs: of.nowMs,
   })

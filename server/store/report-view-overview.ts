@@ -1,13 +1,13 @@
 import { type Kysely, sql } from 'kysely'
+import { openStatuses } from '#domain/proposal.ts'
 import { modelsOf, type RouteSpec } from '#domain/route.ts'
 import type { ArmTraffic } from '#reports/view-parts.ts'
 import type { OverviewView, RouteSummary } from '#reports/views.ts'
-import { bothArms, type ReportMoment, readGatewaysView, readProposalSummaries } from './report-views.ts'
+import { bothArms, type ReportMoment, readGatewaysView, readProposalSummaries, windowMs } from './report-views.ts'
 import { sentence } from './report-words.ts'
 import type { Tables } from './tables.ts'
 
 const maxRoutes = 100
-const windowMinutes = 60
 
 const firstCommand = `curl -X POST http://127.0.0.1:8080/api/routes \\
   -H "Authorization: Bearer $INTERLOCK_ADMIN_KEY" -H "Content-Type: application/json" \\
@@ -49,7 +49,11 @@ export async function readOverview(db: Kysely<Tables>, moment: ReportMoment): Pr
       stableVersion: row.stable_version,
       models: modelsOf(row.spec as RouteSpec),
       rollout,
-      traffic: { windowMinutes, shareBp, arms: bothArms(traffic.get(row.name) ?? [], shareBp > 0) },
+      traffic: {
+        windowMs: Math.min(windowMs, rollout === null ? windowMs : moment.nowMs - rollout.stageStartedAt),
+        shareBp,
+        arms: bothArms(traffic.get(row.name) ?? [], shareBp > 0),
+      },
       lastVerdict:
         row.action === null || row.at === null || row.proposal_id === null
           ? null
@@ -77,15 +81,20 @@ async function readRoutes(db: Kysely<Tables>): Promise<RouteRow[]> {
   return rows
 }
 
-/** Counts only, over the newest 50,000 requests of the window: the overview compares arms, the route page measures them. */
+/**
+ * Counts only, over the newest 50,000 requests of the last hour: the overview compares arms, the route page measures them. Of a
+ * route with an open rollout, since its present step began: before it the share was another one.
+ */
 async function readTrafficByRoute(db: Kysely<Tables>, nowMs: number): Promise<Map<string, ArmTraffic[]>> {
   const { rows } = await sql<{ route: string; arm: string; requests: number; errors: number; cost: string | null }>`
-    select route, arm, count(*)::int as requests, count(*) filter (where status >= 400 and status <> 499)::int as errors,
-      sum(cost_micro_usd)::text as cost
+    select d.route, d.arm, count(*)::int as requests,
+      count(*) filter (where d.status >= 400 and d.status <> 499)::int as errors, sum(d.cost_micro_usd)::text as cost
     from (
-      select route, arm, status, cost_micro_usd from decisions
-      where at >= ${new Date(nowMs - windowMinutes * 60_000)} order by at desc limit 50000
-    ) recent group by route, arm`.execute(db)
+      select route, arm, status, cost_micro_usd, proposal_id, at from decisions
+      where at >= ${new Date(nowMs - windowMs)} order by at desc limit 50000
+    ) d left join proposals p on p.route = d.route and p.status in (${sql.join([...openStatuses])})
+    where p.id is null or (d.at >= p.stage_started_at and (p.share_bp = 0 or d.proposal_id = p.id))
+    group by d.route, d.arm`.execute(db)
   const byRoute = new Map<string, ArmTraffic[]>()
   for (const row of rows) {
     const arm: ArmTraffic = {

@@ -12,6 +12,7 @@ import { stageRail } from './report-stages.ts'
 import { gateGroups, readCourses } from './report-view-gates.ts'
 import { readExposure, readLive } from './report-view-live.ts'
 import { type ReportMoment, readGatewaysView } from './report-views.ts'
+import { sentence } from './report-words.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -208,7 +209,7 @@ async function readTimelineRows(db: Db, id: string): Promise<TimelineRow[]> {
       from: row.from_status as ProposalStatusName | null,
       to,
       by: row.by,
-      reason: row.reason,
+      reason: isPerson ? row.reason : sentence(row.reason),
       shareBp: row.share_bp,
     }
   })
@@ -256,7 +257,7 @@ async function readVerdicts(db: Db, id: string): Promise<{ rows: VerdictRow[]; c
       step: row.step,
       action: row.action,
       engine: row.engine,
-      reasons: row.reasons as Reason[],
+      reasons: (row.reasons as Reason[]).map((reason) => ({ ...reason, message: sentence(reason.message) })),
       gates: row.gates as GateResult[],
       scoredInStep: numberOf((row.evidence as { scoredInStep?: unknown } | null)?.scoredInStep),
     })),

@@ -48,7 +48,8 @@ export async function readRouteView(db: Db, name: string, nowMs: number): Promis
           ),
     traffic: await readTraffic(db, {
       route: name,
-      proposalId: rollout?.id ?? null,
+      // Before a share is given, all requests are the stable version's and belong to no proposal.
+      proposal: rollout === null || rollout.shareBp === 0 ? null : rollout,
       shareBp: rollout?.shareBp ?? 0,
       nowMs,
     }),

@@ -24,6 +24,7 @@ interface SummaryRow {
   ended_inconclusive: boolean
   share_bp: number
   created_at: Date
+  stage_started_at: Date
   ended_at: Date | null
   end_reason: string | null
   reasons: readonly { message?: unknown }[] | null
@@ -42,7 +43,7 @@ export async function readProposalSummaries(
   ]
   const { rows } = await sql<SummaryRow>`
     select p.id, p.title, p.route, p.version, p.author, p.status, p.is_paused, p.ended_inconclusive, p.share_bp,
-      p.created_at, p.ended_at, p.end_reason, d.reasons
+      p.created_at, p.stage_started_at, p.ended_at, p.end_reason, d.reasons
     from proposals p
     left join lateral (
       select reasons from promotion_decisions where proposal_id = p.id order by seq desc limit 1
@@ -67,6 +68,7 @@ function toSummary(row: SummaryRow): ProposalSummary {
     // Of an end: nothing is split any more.
     shareBp: row.ended_at === null ? row.share_bp : 0,
     createdAt: row.created_at.getTime(),
+    stageStartedAt: row.stage_started_at.getTime(),
     endedAt: row.ended_at?.getTime() ?? null,
     lastWord: word === null ? null : sentence(word),
   }
@@ -108,7 +110,8 @@ export async function readStaleness(db: Kysely<Tables>, nowMs: number): Promise<
 }
 
 const staleAfterSeconds = 15
-const windowMinutes = 60
+/** Counts reach back this far at most. */
+export const windowMs = 3_600_000
 /** Traffic of a window is summed over at most this many newest requests. */
 const maxRequests = 20_000
 
@@ -125,15 +128,22 @@ interface ArmRow {
 }
 
 /**
- * Requests per arm lately: of one proposal, or of a route as a whole. When more than 20,000 came in the window, the window shown
- * is the shorter one these cover.
+ * Requests per arm lately: of one proposal since its present step began (before it the share was another one), or of a route as
+ * a whole. When more than 20,000 came in the window, the window shown is the shorter one these cover.
  */
 export async function readTraffic(
   db: Kysely<Tables>,
-  of: { readonly route: string; readonly proposalId: string | null; readonly shareBp: number; readonly nowMs: number },
+  of: {
+    readonly route: string
+    readonly shareBp: number
+    readonly nowMs: number
+    /** null: every request of the route. */
+    readonly proposal: { readonly id: string; readonly stageStartedAt: number } | null
+  },
 ): Promise<TrafficView> {
-  const since = new Date(of.nowMs - windowMinutes * 60_000)
-  const proposal = of.proposalId === null ? sql`true` : sql`proposal_id = ${of.proposalId}`
+  const sinceMs = Math.max(of.nowMs - windowMs, of.proposal?.stageStartedAt ?? 0)
+  const since = new Date(sinceMs)
+  const proposal = of.proposal === null ? sql`true` : sql`proposal_id = ${of.proposal.id}`
   const { rows } = await sql<ArmRow>`
     select arm, min(version) as version, count(distinct version)::int as versions, count(*)::int as requests,
       count(*) filter (where status >= 400 and status <> 499)::int as errors,
@@ -148,7 +158,7 @@ export async function readTraffic(
   const total = rows.reduce((sum, row) => sum + row.requests, 0)
   const oldest = Math.min(...rows.map((row) => row.oldest.getTime()))
   return {
-    windowMinutes: total < maxRequests ? windowMinutes : Math.max(1, Math.ceil((of.nowMs - oldest) / 60_000)),
+    windowMs: of.nowMs - (total < maxRequests ? sinceMs : oldest),
     shareBp: of.shareBp,
     arms: bothArms(rows.map(toArm), of.shareBp > 0),
   }

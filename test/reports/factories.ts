@@ -24,6 +24,7 @@ export function aProposalSummary(over: Partial<ProposalSummary> = {}): ProposalS
     isInconclusive: false,
     shareBp: 2500,
     createdAt: now - 5 * hour,
+    stageStartedAt: now - 41 * minute,
     endedAt: null,
     lastWord: 'All 4 gates passed at 5%; the share went to 25%.',
     ...over,
@@ -32,7 +33,7 @@ export function aProposalSummary(over: Partial<ProposalSummary> = {}): ProposalS
 
 export function aTraffic(over: Partial<TrafficView> = {}): TrafficView {
   return {
-    windowMinutes: 60,
+    windowMs: hour,
     shareBp: 2500,
     arms: [
       {

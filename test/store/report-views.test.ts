@@ -93,7 +93,13 @@ describe('the overview (E1)', () => {
   it('shows a route with its open rollout, the traffic of both arms and the last verdict', async () => {
     const id = await seedProposal(deps, { state: { status: 'canary', step: 0, shareBp: 2000 } })
     await seedVerdict(id)
+    await database.db
+      .updateTable('proposals')
+      .set({ stage_started_at: new Date(seedMs - 10_000) })
+      .execute()
     for (let index = 0; index < 4; index += 1) await seedDecision(database.db, { id: `b${index}`, proposalId: id })
+    // Sent before this step, under another share.
+    await seedDecision(database.db, { id: 'early', proposalId: id, agoMs: 20_000 })
     await seedDecision(database.db, { id: 'c0', arm: 'candidate', version: 2, proposalId: id, status: 502 })
     const [route] = (await readOverview(database.db, moment)).routes
     expect(route).toMatchObject({
@@ -106,6 +112,7 @@ describe('the overview (E1)', () => {
       ['baseline', 4, 0],
       ['candidate', 1, 1],
     ])
+    expect(route?.traffic.windowMs).toBe(10_000)
     expect(route?.lastVerdict).toMatchObject({
       action: 'wait',
       sentence: 'The step has 40 of 50 samples.',
