@@ -174,7 +174,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
     detectableWords: (row: GateRow) =>
       row.detectable === null || row.detectable <= 0
         ? ''
-        : `would show a difference of ${format.metricDifference(row.detectable, row.unit).slice(1)}`,
+        : `sees ${format.metricDifference(row.detectable, row.unit).slice(1)} or more`,
     stageList: (stages: readonly string[]) => (stages.length === 0 ? 'every stage' : stages.join(', ')),
     eventWords,
     moneyEach: (microUsd: number | null, parts: number) =>

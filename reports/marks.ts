@@ -36,6 +36,7 @@ const marks = {
     fail: { icon: 'cross', word: 'Fail', tone: 'bad' },
     inconclusive: { icon: 'question', word: 'Inconclusive', tone: 'warn' },
     blocked: { icon: 'slash', word: 'Blocked', tone: 'warn' },
+    no_harm: { icon: 'eye', word: 'No harm shown', tone: 'info' },
     waiting: { icon: 'clock', word: 'Collecting', tone: 'info' },
   },
   proposal: {

@@ -15,8 +15,11 @@ export type ProposalStatusName =
   | 'rolled_back'
   | 'aborted'
 
-/** `blocked`: no evidence was possible (evaluator down, no data). Only `pass` is ever shown as good. */
-export type VerdictName = 'pass' | 'fail' | 'inconclusive' | 'blocked'
+/**
+ * `blocked`: no evidence was possible (evaluator down, no data). `no_harm`: in the bake, where a gate asks for harm and none is
+ * shown. Only `pass` is ever shown as good.
+ */
+export type VerdictName = 'pass' | 'fail' | 'inconclusive' | 'blocked' | 'no_harm'
 
 /** What a metric's numbers are: a score or rate in 0..1, milliseconds, US dollars. */
 export type MetricUnit = 'score' | 'rate' | 'ms' | 'usd'
@@ -42,7 +45,9 @@ export interface GateRow {
   readonly margin: number | null
   /** Smallest true difference this many samples would have shown; null: not known. */
   readonly detectable: number | null
-  /** Evidence for passing as a betting e-value: it passes at `eValueNeeded`; null: not measured that way. */
+  /** What the e-value speaks for: that the candidate is good enough, or (bake) that it does harm. */
+  readonly evidenceFor: 'passing' | 'harm'
+  /** Evidence as a betting e-value, decided at `eValueNeeded`; null: not measured that way. */
   readonly eValue: number | null
   readonly eValueNeeded: number | null
   readonly verdict: VerdictName
@@ -133,6 +138,8 @@ export interface ArmTraffic {
 export interface TrafficView {
   /** How far back the counts reach: to the start of the present stage or step, at most an hour. */
   readonly windowMs: number
+  /** False: no rollout splits the traffic, the baseline is the stable version and gets it all. */
+  readonly isSplit: boolean
   /** Share the plan gives the candidate now, basis points. */
   readonly shareBp: number
   readonly arms: readonly ArmTraffic[]

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Bar } from '#domain/bar.ts'
+import { policyOf } from '#domain/gate-policy.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import type { GateResult } from '#domain/promotion-types.ts'
 import { canarySteps } from '#domain/proposal.ts'
@@ -138,7 +139,7 @@ async function readOfflineVerdict(db: Db, proposalId: string): Promise<OfflineVe
     where d.proposal_id = ${proposalId} and d.stage = 'offline' order by d.seq desc limit 1`.execute(db)
   const row = rows[0]
   if (row === undefined) return null
-  const of = { steps: canarySteps(row.plan), alpha: row.bar.alpha ?? 0.05, history: [] }
+  const of = { steps: canarySteps(row.plan), levels: policyOf(row.bar, row.plan, 'bake'), history: [] }
   return {
     action: row.action,
     message: sentence(row.reasons[0]?.message ?? 'No reason was recorded'),

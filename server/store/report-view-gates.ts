@@ -24,14 +24,17 @@ export function thresholdView(gate: { min?: number; max?: number; maxDrop?: numb
   }
 }
 
-/** A stored gate result as a row. A gate without any sample of evidence is blocked, whatever else it says. */
+/** Levels the engine judges by: of false promotion and of false rollback. */
+export interface Levels {
+  readonly alpha: number
+  readonly alphaRollback: number
+}
+
+/** A stored gate result as a row. A gate without any sample of evidence is blocked. */
 export function gateRow(
   gate: GateResult,
-  of: { readonly steps: readonly number[]; readonly alpha: number; readonly history: readonly GatePoint[] },
+  of: { readonly steps: readonly number[]; readonly levels: Levels; readonly history: readonly GatePoint[] },
 ): GateRow {
-  const isBlocked = gate.verdict === 'inconclusive' && gate.samples === 0 && gate.missing > 0
-  const verdict: VerdictName = isBlocked ? 'blocked' : gate.verdict
-  const hasEValue = gate.stage !== 'offline'
   return {
     stage: gate.stage,
     stepPercent: gate.stage === 'canary' ? (of.steps[gate.step] ?? null) : null,
@@ -47,11 +50,24 @@ export function gateRow(
     threshold: thresholdView(gate.threshold),
     margin: gate.threshold.maxDrop === undefined ? null : gate.margin,
     detectable: gate.mde ?? null,
-    eValue: hasEValue ? gate.eValue : null,
-    eValueNeeded: hasEValue ? 1 / of.alpha : null,
-    verdict,
+    ...evidenceOf(gate, of.levels),
+    verdict: verdictOf(gate),
     history: of.history,
   }
+}
+
+/** The bake asks whether harm is shown, not whether the candidate is proven again: without harm it is not called inconclusive. */
+function verdictOf(gate: GateResult): VerdictName {
+  if (gate.verdict !== 'inconclusive') return gate.verdict
+  if (gate.samples === 0 && gate.missing > 0) return 'blocked'
+  return gate.stage === 'bake' && gate.samples > 0 ? 'no_harm' : 'inconclusive'
+}
+
+function evidenceOf(gate: GateResult, levels: Levels): Pick<GateRow, 'evidenceFor' | 'eValue' | 'eValueNeeded'> {
+  if (gate.stage === 'offline') return { evidenceFor: 'passing', eValue: null, eValueNeeded: null }
+  if (gate.stage === 'bake')
+    return { evidenceFor: 'harm', eValue: gate.harmEValue, eValueNeeded: 1 / levels.alphaRollback }
+  return { evidenceFor: 'passing', eValue: gate.eValue, eValueNeeded: 1 / levels.alpha }
 }
 
 /** Stored gate results by stage and step, the latest first. `courses` belong to the stage and step that were judged last. */
@@ -59,7 +75,7 @@ export function gateGroups(
   gates: readonly GateResult[],
   of: {
     readonly steps: readonly number[]
-    readonly alpha: number
+    readonly levels: Levels
     readonly current: { readonly stage: string; readonly step: number } | null
     readonly courses: ReadonlyMap<string, readonly GatePoint[]>
   },
@@ -76,7 +92,7 @@ export function gateGroups(
       if (first === undefined) return []
       const isCurrent = first.stage === of.current?.stage && first.step === of.current.step
       const history = (gate: GateResult) => (isCurrent ? (of.courses.get(gateKey(gate)) ?? []) : [])
-      const rows = members.map((gate) => gateRow(gate, { steps: of.steps, alpha: of.alpha, history: history(gate) }))
+      const rows = members.map((gate) => gateRow(gate, { steps: of.steps, levels: of.levels, history: history(gate) }))
       return [{ stage: first.stage, stepPercent: rows[0]?.stepPercent ?? null, isCurrent, rows }]
     })
 }

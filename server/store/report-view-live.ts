@@ -48,6 +48,7 @@ export async function readLive(
   of: {
     readonly id: string
     readonly route: string
+    readonly base: number
     readonly state: ProposalState
     readonly plan: RolloutPlan
     readonly stageStartedAt: number
@@ -65,6 +66,7 @@ export async function readLive(
   const traffic = await readTraffic(db, {
     route: of.route,
     proposal: of,
+    stableVersion: of.base,
     shareBp: of.state.shareBp,
     nowMs: of.nowMs,
   })

@@ -50,7 +50,9 @@ export async function readOverview(db: Kysely<Tables>, moment: ReportMoment): Pr
       models: modelsOf(row.spec as RouteSpec),
       rollout,
       traffic: {
-        windowMs: Math.min(windowMs, rollout === null ? windowMs : moment.nowMs - rollout.stageStartedAt),
+        windowMs:
+          rollout === null || shareBp === 0 ? windowMs : Math.min(windowMs, moment.nowMs - rollout.stageStartedAt),
+        isSplit: shareBp > 0,
         shareBp,
         arms: bothArms(traffic.get(row.name) ?? [], shareBp > 0),
       },
@@ -87,14 +89,16 @@ async function readRoutes(db: Kysely<Tables>): Promise<RouteRow[]> {
  */
 async function readTrafficByRoute(db: Kysely<Tables>, nowMs: number): Promise<Map<string, ArmTraffic[]>> {
   const { rows } = await sql<{ route: string; arm: string; requests: number; errors: number; cost: string | null }>`
-    select d.route, d.arm, count(*)::int as requests,
+    select d.route, case when coalesce(p.share_bp, 0) = 0 then 'baseline' else d.arm end as arm, count(*)::int as requests,
       count(*) filter (where d.status >= 400 and d.status <> 499)::int as errors, sum(d.cost_micro_usd)::text as cost
     from (
-      select route, arm, status, cost_micro_usd, proposal_id, at from decisions
+      select route, version, arm, status, cost_micro_usd, proposal_id, at from decisions
       where at >= ${new Date(nowMs - windowMs)} order by at desc limit 50000
-    ) d left join proposals p on p.route = d.route and p.status in (${sql.join([...openStatuses])})
-    where p.id is null or (d.at >= p.stage_started_at and (p.share_bp = 0 or d.proposal_id = p.id))
-    group by d.route, d.arm`.execute(db)
+    ) d join routes r on r.name = d.route
+    left join proposals p on p.route = d.route and p.status in (${sql.join([...openStatuses])})
+    where case when coalesce(p.share_bp, 0) = 0 then d.version = r.stable_version
+      else d.proposal_id = p.id and d.at >= p.stage_started_at end
+    group by 1, 2`.execute(db)
   const byRoute = new Map<string, ArmTraffic[]>()
   for (const row of rows) {
     const arm: ArmTraffic = {

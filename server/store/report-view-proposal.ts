@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Bar } from '#domain/bar.ts'
+import { policyOf } from '#domain/gate-policy.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import type { GateResult, Reason } from '#domain/promotion-types.ts'
 import { canarySteps, isOpen, type ProposalState, type ProposalStatus } from '#domain/proposal.ts'
@@ -60,7 +61,7 @@ export async function readProposalView(
     }),
     gates: gateGroups(head.gates, {
       steps,
-      alpha: head.bar.alpha ?? 0.05,
+      levels: policyOf(head.bar, head.plan, 'bake'),
       current: last === null ? null : { stage: last.stage, step: last.step },
       courses,
     }).map((group) => ({ ...group, isCurrent: group.isCurrent && isOpen(head.state.status) })),

@@ -51,6 +51,7 @@ export async function readRouteView(db: Db, name: string, nowMs: number): Promis
       // Before a share is given, all requests are the stable version's and belong to no proposal.
       proposal: rollout === null || rollout.shareBp === 0 ? null : rollout,
       shareBp: rollout?.shareBp ?? 0,
+      stableVersion: route.stable_version,
       nowMs,
     }),
     proposals,

@@ -128,8 +128,8 @@ interface ArmRow {
 }
 
 /**
- * Requests per arm lately: of one proposal since its present step began (before it the share was another one), or of a route as
- * a whole. When more than 20,000 came in the window, the window shown is the shorter one these cover.
+ * Requests per arm lately: of one proposal since its present step began (before it the share was another one), or of the
+ * stable version of a route. When more than 20,000 came in the window, the window shown is the shorter one these cover.
  */
 export async function readTraffic(
   db: Kysely<Tables>,
@@ -137,15 +137,16 @@ export async function readTraffic(
     readonly route: string
     readonly shareBp: number
     readonly nowMs: number
-    /** null: every request of the route. */
+    readonly stableVersion: number
+    /** null: no rollout splits the traffic; requests of the stable version. */
     readonly proposal: { readonly id: string; readonly stageStartedAt: number } | null
   },
 ): Promise<TrafficView> {
   const sinceMs = Math.max(of.nowMs - windowMs, of.proposal?.stageStartedAt ?? 0)
   const since = new Date(sinceMs)
-  const proposal = of.proposal === null ? sql`true` : sql`proposal_id = ${of.proposal.id}`
+  const proposal = of.proposal === null ? sql`version = ${of.stableVersion}` : sql`proposal_id = ${of.proposal.id}`
   const { rows } = await sql<ArmRow>`
-    select arm, min(version) as version, count(distinct version)::int as versions, count(*)::int as requests,
+    select ${of.proposal === null ? sql.lit('baseline') : sql.ref('arm')}::text as arm, min(version) as version, count(distinct version)::int as versions, count(*)::int as requests,
       count(*) filter (where status >= 400 and status <> 499)::int as errors,
       percentile_cont(0.5) within group (order by total_ms) as p50,
       percentile_cont(0.95) within group (order by total_ms) as p95,
@@ -154,11 +155,12 @@ export async function readTraffic(
       select arm, version, status, total_ms, cost_micro_usd, at from decisions
       where route = ${of.route} and at >= ${since} and ${proposal}
       order by at desc limit ${maxRequests}
-    ) recent group by arm order by arm`.execute(db)
+    ) recent group by 1 order by 1`.execute(db)
   const total = rows.reduce((sum, row) => sum + row.requests, 0)
   const oldest = Math.min(...rows.map((row) => row.oldest.getTime()))
   return {
     windowMs: of.nowMs - (total < maxRequests ? sinceMs : oldest),
+    isSplit: of.proposal !== null,
     shareBp: of.shareBp,
     arms: bothArms(rows.map(toArm), of.shareBp > 0),
   }

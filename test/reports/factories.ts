@@ -34,6 +34,7 @@ export function aProposalSummary(over: Partial<ProposalSummary> = {}): ProposalS
 export function aTraffic(over: Partial<TrafficView> = {}): TrafficView {
   return {
     windowMs: hour,
+    isSplit: true,
     shareBp: 2500,
     arms: [
       {
@@ -108,7 +109,11 @@ export function anOverview(over: Partial<OverviewView> = {}): OverviewView {
           title: 'Move extraction to mistral-small',
           shareBp: 0,
         }),
-        traffic: aTraffic({ shareBp: 0, arms: [{ ...aTraffic().arms[0]!, version: 7, requests: 812 }] }),
+        traffic: aTraffic({
+          isSplit: false,
+          shareBp: 0,
+          arms: [{ ...aTraffic().arms[0]!, version: 7, requests: 812 }],
+        }),
         lastVerdict: {
           action: 'hold',
           sentence: 'JSON validity is inconclusive: −0.8 pts, interval −3.4 to +1.9.',
@@ -123,7 +128,11 @@ export function anOverview(over: Partial<OverviewView> = {}): OverviewView {
         stableVersion: 3,
         models: ['anthropic/claude-haiku'],
         rollout: null,
-        traffic: aTraffic({ shareBp: 0, arms: [{ ...aTraffic().arms[0]!, version: 3, requests: 240 }] }),
+        traffic: aTraffic({
+          isSplit: false,
+          shareBp: 0,
+          arms: [{ ...aTraffic().arms[0]!, version: 3, requests: 240 }],
+        }),
         lastVerdict: {
           action: 'rollback',
           sentence: 'Error rate 31% against 1.0%.',

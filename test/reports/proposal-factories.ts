@@ -36,6 +36,7 @@ export function aGate(over: Partial<GateRow> = {}): GateRow {
     threshold: aThreshold({ maxDrop: 0.03 }),
     margin: 0.03,
     detectable: null,
+    evidenceFor: 'passing',
     eValue: 48.2,
     eValueNeeded: 20,
     verdict: 'pass',

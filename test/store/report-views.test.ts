@@ -166,6 +166,22 @@ describe('a proposal (E1, D7)', () => {
     expect(view?.live?.needs).toContainEqual({ sentence: 'Every requirement is proven (0 of 1 are).', isMet: false })
   })
 
+  it('in its bake is asked for harm, and without it is not called inconclusive', async () => {
+    const id = await seedProposal(deps, { state: { status: 'bake', step: 1, shareBp: 9500 } })
+    const bake = [
+      aResult({ stage: 'bake', step: -1, harmEValue: 1.7 }),
+      aResult({ stage: 'bake', step: -1, samples: 0 }),
+    ]
+    await database.db
+      .updateTable('proposals')
+      .set({ gates: json(bake) })
+      .execute()
+    const view = (await readProposalView(database.db, id, moment))?.view
+    const rows = view?.gates[0]?.rows
+    expect(rows?.[0]).toMatchObject({ verdict: 'no_harm', evidenceFor: 'harm', eValue: 1.7, eValueNeeded: 100 })
+    expect(rows?.[1]?.verdict).toBe('blocked')
+  })
+
   it('that waited for an approval says who may give it, and that no evidence replaces it', async () => {
     const plan = { canary: { steps: [20] }, approvals: [{ before: 'canary' as const }] }
     const id = await seedProposal(deps, { plan, state: { status: 'awaiting_approval', waitingFor: 'canary' } })
