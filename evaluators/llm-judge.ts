@@ -1,11 +1,9 @@
 import { criteriaSchema, defaultComparison, defaultRubric, readCriteria } from './judge-criteria.ts'
+import { judgeModelSchema } from './judge-model.ts'
 import { retryPrompt } from './judge-prompt.ts'
 import type { ConfiguredKind, EvaluatorKind } from './kind.ts'
 import { pairwiseJudge, pairwisePrompt } from './pairwise-judge.ts'
 import { rubricJudge, rubricPrompt } from './rubric-judge.ts'
-
-/** `provider/model`: the provider's name has no slash, the model's may. */
-export const judgeModelSchema = { type: 'string', pattern: '^[^/\\s]+/\\S+$', maxLength: 200 }
 
 /**
  * A model judges: `rubric` grades one answer by binary criteria, `pairwise` compares both arms' answers to a request in both

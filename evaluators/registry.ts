@@ -2,6 +2,7 @@ import { contains } from './contains.ts'
 import { contentHash, isWithinDepth } from './content-hash.ts'
 import type { EvalCase, Evaluator, Score, Tools } from './evaluator.ts'
 import { exact } from './exact.ts'
+import { grounding } from './grounding.ts'
 import { jsonValidity } from './json-validity.ts'
 import type { ConfigProblem, ConfiguredKind, EvaluatorKind } from './kind.ts'
 import { llmJudge } from './llm-judge.ts'
@@ -10,7 +11,7 @@ import { regex } from './regex.ts'
 import { type CompiledSchema, compileSchema } from './schema-compile.ts'
 import { withValidScore } from './valid-score.ts'
 
-const kinds: readonly EvaluatorKind[] = [contains, exact, jsonValidity, llmJudge, numeric, regex]
+const kinds: readonly EvaluatorKind[] = [contains, exact, grounding, jsonValidity, llmJudge, numeric, regex]
 const kindsByName = new Map(kinds.map((kind) => [kind.name, kind]))
 
 /** Every name a bar or an eval run may use, sorted. */
