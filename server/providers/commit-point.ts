@@ -48,7 +48,9 @@ export class CommitPoint {
   /** @returns false when the consumer asks to pause */
   push(chunk: Buffer): boolean {
     if (this.#state === 'failed' || this.#state === 'over') return true
-    const events = this.#splitter.push(chunk)
+    const skimmed = this.#skim(chunk)
+    if (skimmed === chunk.length) return this.#flush()
+    const events = this.#splitter.push(skimmed === 0 ? chunk : chunk.subarray(skimmed))
     if (events === null) {
       this.fail(this.#error('invalid_response', 'an event of the stream is too long'))
       return true
@@ -64,6 +66,14 @@ export class CommitPoint {
       if (this.#state === 'held' && (kind === 'content' || this.#isFull())) this.#commit()
     }
     return this.#flush()
+  }
+
+  /** Takes the whole events at the start that carry nothing but text: most of a stream. @returns their length */
+  #skim(chunk: Buffer): number {
+    if (this.#state !== 'committed' || this.#splitter.pendingBytes > 0) return 0
+    const length = this.#reader.skim(chunk.toString('latin1'))
+    if (length > 0) this.#hold(chunk.subarray(0, length))
+    return length
   }
 
   #hold(event: Buffer): void {
@@ -83,8 +93,7 @@ export class CommitPoint {
   /** Gives the consumer what it may have. Before `attach` everything waits. */
   #flush(): boolean {
     if (this.#consumer === null || this.#state === 'held' || this.#held.length === 0) return true
-    const [first, ...rest] = this.#held
-    const bytes = rest.length === 0 && first !== undefined ? first : Buffer.concat(this.#held)
+    const bytes = joined(this.#held, this.#heldBytes)
     this.#held = []
     this.#heldBytes = 0
     return this.#consumer.onBytes(bytes)
@@ -139,7 +148,7 @@ export class CommitPoint {
   attach(consumer: StreamConsumer): void {
     this.#consumer = consumer
     if (this.#state === 'over') {
-      if (this.#held.length > 0) consumer.onBytes(Buffer.concat(this.#held))
+      if (this.#held.length > 0) consumer.onBytes(joined(this.#held, this.#heldBytes))
       this.#held = []
       this.#settle()
       return
@@ -157,4 +166,16 @@ export class CommitPoint {
   #error(errorClass: 'invalid_response' | 'stream_truncated', message: string): ProviderError {
     return new ProviderError(errorClass, message, { status: this.#status })
   }
+}
+
+/** Events of one chunk lie side by side in memory: they need no copy. */
+function joined(parts: readonly Buffer[], bytes: number): Buffer {
+  const [first] = parts
+  if (first === undefined) return Buffer.alloc(0)
+  let end = first.byteOffset
+  for (const part of parts) {
+    if (part.buffer !== first.buffer || part.byteOffset !== end) return Buffer.concat(parts, bytes)
+    end += part.length
+  }
+  return Buffer.from(first.buffer, first.byteOffset, bytes)
 }

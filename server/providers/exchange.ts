@@ -36,6 +36,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #totalEndsAtMs: number
   #phase: Phase = 'connect'
   #phaseEndsAtMs: number
+  #wakesAtMs = 0
   #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | null = null
 
@@ -116,17 +117,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { connectMs, firstTokenMs, idleMs } = this.#request.limits
     const now = this.#request.monotonicMs()
     const length = { connect: connectMs, 'first token': firstTokenMs, idle: idleMs, answer: null, paused: null }[phase]
-    const wasDueAt = this.#phaseEndsAtMs
     this.#phaseEndsAtMs = length === null ? this.#totalEndsAtMs : now + length
-    if (this.#phaseEndsAtMs < wasDueAt) {
+    if (this.#phaseEndsAtMs < this.#wakesAtMs) {
       clearTimeout(this.#timer)
       this.#timer = this.#sleep(now)
     }
   }
 
   #sleep(now: number): NodeJS.Timeout {
-    const wakeAt = Math.min(this.#phaseEndsAtMs, this.#totalEndsAtMs)
-    return setTimeout(() => this.#wake(), Math.max(1, Math.ceil(wakeAt - now)))
+    this.#wakesAtMs = Math.min(this.#phaseEndsAtMs, this.#totalEndsAtMs)
+    return setTimeout(() => this.#wake(), Math.max(1, Math.ceil(this.#wakesAtMs - now)))
   }
 
   #wake(): void {

@@ -13,6 +13,11 @@ export type EventKind = 'content' | 'filler' | 'done'
 /** Where a chunk needs parsing even if only metering looks at it: a finish, a usage, an error or a refusal that is not null. */
 const suspicious = /"(?:finish_reason|usage|refusal)"\s*:\s*(?!null)|"error"/
 
+const contentStart = '"content":"'
+
+/** The same over many events at once, and everything that is not one JSON object an event. */
+const suspiciousChunk = /"(?:finish_reason|usage|refusal)"\s*:\s*(?!null)|"error"|\n\n(?!data: \{|$)|[^}]\n\n/
+
 interface ToolCallParts {
   id: string | null
   name: string
@@ -55,6 +60,23 @@ export class StreamReader {
     const upstream = upstreamErrorIn(parsed)
     if (upstream !== null) return errorOfEvent(upstream, this.#status)
     return this.#readChunk(parsed)
+  }
+
+  /**
+   * Reads the first events of a committed stream without taking them apart, as far as nothing in them but text can matter.
+   *
+   * @param text bytes as latin1, from the beginning of an event: only ASCII is looked for
+   * @returns how many characters were read; they end with an event
+   */
+  skim(text: string): number {
+    if (this.#isKept || !text.startsWith('data: {')) return 0
+    const stop = suspiciousChunk.exec(text)?.index ?? text.length
+    const end = text.lastIndexOf('}\n\n', stop - 3) + 3
+    if (end < 3) return 0
+    for (let at = text.indexOf(contentStart); at !== -1 && at < end; at = text.indexOf(contentStart, at + 1)) {
+      this.#outputCharacters += lengthOfString(text, at + contentStart.length)
+    }
+    return end
   }
 
   #readChunk(chunk: Readonly<Record<string, unknown>>): EventKind {
@@ -131,11 +153,13 @@ export class StreamReader {
 
 /** Length of the first `content` string as written, escapes counted as they stand: an estimate without parsing. */
 function contentLength(data: string): number {
-  const start = data.indexOf('"content":"')
-  if (start === -1) return 0
-  const from = start + '"content":"'.length
-  let end = data.indexOf('"', from)
-  while (end > from && data[end - 1] === '\\') end = data.indexOf('"', end + 1)
+  const start = data.indexOf(contentStart)
+  return start === -1 ? 0 : lengthOfString(data, start + contentStart.length)
+}
+
+function lengthOfString(text: string, from: number): number {
+  let end = text.indexOf('"', from)
+  while (end > from && text[end - 1] === '\\') end = text.indexOf('"', end + 1)
   return end === -1 ? 0 : end - from
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CommitPoint } from '#providers/commit-point.ts'
 import type { ProviderError, StreamEnd } from '#providers/provider.ts'
@@ -187,5 +188,47 @@ describe('how a stream may end (P11, F32, F33)', () => {
     push(...words('one two three'), finish(), '[DONE]')
     attach()
     expect(seen.ends[0]?.facts).toMatchObject({ output: '', outputCharacters: 13, finishReason: 'stop' })
+  })
+})
+
+describe('a stream that is only metered', () => {
+  it('passes the same bytes to the same end as one that is kept, wherever it was cut', () => {
+    const part = fc.oneof(
+      fc.string({ unit: 'grapheme' }).map((content) => chunk({ content })),
+      fc.constantFrom(
+        chunk({ content: 'say "error" and "usage": 1' }),
+        chunk({ content: 'a\n\nb' }),
+        { choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } },
+        chunk({}, 'stop'),
+        '[DONE]',
+        { error: { message: 'overloaded' } },
+        '{"half',
+        Buffer.from(': ping\n\n'),
+        Buffer.from('event: x\r\ndata: {"choices":[]}\r\n\r\n'),
+      ),
+    )
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 12 }), fc.array(fc.nat(3_000), { maxLength: 8 }), (parts, cuts) => {
+        const bytes = Buffer.concat([
+          event(chunk({ content: 'first' })),
+          ...parts.map((p) => (Buffer.isBuffer(p) ? p : event(p))),
+        ])
+        const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+        const [kept, metered] = [true, false].map((isKept) => {
+          const { point, attach, seen } = aStream(isKept)
+          for (let index = 1; index < places.length; index += 1) {
+            point.push(bytes.subarray(places[index - 1], places[index]))
+            if (index === 1) attach()
+          }
+          point.close()
+          return seen
+        })
+        expect(metered?.bytes).toBe(kept?.bytes)
+        expect(metered?.ends[0]?.error?.errorClass).toBe(kept?.ends[0]?.error?.errorClass)
+        expect(metered?.ends[0]?.facts.finishReason).toBe(kept?.ends[0]?.facts.finishReason)
+        expect(metered?.ends[0]?.facts.usage).toEqual(kept?.ends[0]?.facts.usage)
+      }),
+      { numRuns: 500 },
+    )
   })
 })
