@@ -31,7 +31,7 @@ export async function scoreLexically(answer: string, passages: readonly string[]
   }
   const reason =
     weak.length === 0
-      ? `all ${checked.length} statements look supported`
+      ? `${checked.length} of ${checked.length} statements look supported`
       : `${weak.length} of ${checked.length} statements look unsupported; weakest: ${describe(weakest)}`
   return { status: 'scored', value, reason, details }
 }

@@ -20,8 +20,12 @@ function readModel(): GroundingModel {
   return model
 }
 
+/** What a claim copied word for word scores: there is nothing left to estimate but whether the context is read rightly. */
+const verbatim = 0.99
+
 /** Estimated probability that a person finds the claim supported by its context, for equally many of either kind. */
 export function supportProbability(features: Features, model: GroundingModel = groundingModel): number {
+  if (features.run === 1 && features.anchored === 1) return verbatim
   const logit = featureNames.reduce((sum, name) => sum + model.weights[name] * features[name], model.bias)
   return 1 / (1 + Math.exp(-logit))
 }

@@ -4,14 +4,15 @@ import type { MissingReason } from '#domain/evidence.ts'
 import type { EvalCase, Evaluator, Score } from '#evaluators/evaluator.ts'
 import { resolveEvaluators } from '#evaluators/registry.ts'
 import { inTransaction } from '#store/database.ts'
-import { claimSamples, type LiveSample, removeSamples } from '#store/live-samples.ts'
+import { claimSamples, type LiveSample, removeSamples, renewSamples } from '#store/live-samples.ts'
 import { type ScoredSample, settleScores } from '#store/observations.ts'
 import { readProposal } from '#store/proposals.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 import { scoreOne, settle } from './score-answer.ts'
 
 const batchSize = 200
-const claimMs = 180_000
+/** A claim outlives its worker by at most this; a living worker renews it at a third of it. */
+const claimMs = 15_000
 
 /** One side of a live sample as the gateway stored it, redacted. */
 interface SampledAnswer {
@@ -41,15 +42,18 @@ export async function scoreSamples(deps: RunnerDeps, proposalId: string): Promis
   const nowMs = clock.nowMs()
   const samples = await claimSamples(db, { proposalId, nowMs, untilMs: nowMs + claimMs, limit: batchSize })
   if (samples.length === 0) return 0
+  const ids = samples.map((sample) => sample.id)
+  const renewal = setInterval(() => {
+    renewSamples(db, ids, clock.nowMs() + claimMs).catch((error: Error) =>
+      log.warn({ proposalId, reason: error.message }, 'claims could not be renewed'),
+    )
+  }, claimMs / 3)
   const scored: ScoredSample[] = await Promise.all(
     samples.map((sample) => scoreSample(deps, resolved.evaluators, sample)),
-  )
+  ).finally(() => clearInterval(renewal))
   await inTransaction(db, async (tx) => {
     await settleScores(tx, scored)
-    await removeSamples(
-      tx,
-      samples.map((sample) => sample.id),
-    )
+    await removeSamples(tx, ids)
   })
   deps.rollout.ring({ name: 'advance-proposal', id: proposalId })
   return samples.length

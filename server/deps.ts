@@ -106,15 +106,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
     ring: (job) => queue.ring(job.name, job.id),
     gatewayGoneAfterMs,
   }
-  const control: ControlDeps = {
-    ...rollout,
-    authenticator: createAuthenticator(database.db, clock),
-    randomBytes,
-    providerKinds,
-    baseUrlProblem: (baseUrl) => providers.guard.problemOf(baseUrl),
-    resolveEvaluators,
-    leaseMs: config.leaseMs,
-  }
+  const control = controlDepsOf(rollout, providers, config)
   const close = () => closeAll(closers)
   const random = Math.random
   return {
@@ -133,6 +125,18 @@ async function open(config: Config, base: Base): Promise<Deps> {
     control,
     firstKey,
     close,
+  }
+}
+
+function controlDepsOf(rollout: RolloutDeps, providers: ProviderRegistry, config: Config): ControlDeps {
+  return {
+    ...rollout,
+    authenticator: createAuthenticator(rollout.db, rollout.clock),
+    randomBytes,
+    providerKinds,
+    baseUrlProblem: (baseUrl) => providers.guard.problemOf(baseUrl),
+    resolveEvaluators,
+    leaseMs: config.leaseMs,
   }
 }
 

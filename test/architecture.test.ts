@@ -33,6 +33,22 @@ const deviations: readonly Deviation[] = [
     uses: 'node:vm',
     reason: "the engine's watchdog is what ends a schema or pattern of a stranger that would run for minutes",
   },
+  {
+    file: 'server/domain/pattern.ts',
+    uses: 're2js',
+    reason: 'a pattern search in linear time is part of deciding a route; the package is pure: no I/O, clock or state',
+  },
+  {
+    file: 'runners/demo/traffic.ts',
+    uses: 'undici',
+    reason: 'plays the application of the demo: an HTTP client from outside, two routes at an even rate on two cores',
+  },
+]
+
+/** Functions that are one flat list: splitting them would only hide its order. */
+const longByNature: readonly Omit<Deviation, 'uses'>[] = [
+  { file: 'migrations/*.ts', reason: 'a migration is a list of statements, read and reviewed from top to bottom' },
+  { file: 'reports/helpers.ts', reason: 'the table of every helper a template may call, one line each' },
 ]
 
 /** Files that read the clock or a random source themselves, each with the reason; everything else is handed both. */
@@ -67,7 +83,7 @@ describe('the tree', () => {
   test('has no file over 400 lines and no function over 60', () => {
     const files = [...sources, ...filesBelow(['reports', 'server'], ['.hbs', '.css', '.js']).map(readSource)]
     expect(files.filter(({ lines }) => lines > 400).map(({ path, lines }) => `${path}: ${lines}`)).toEqual([])
-    expect(product.flatMap(longFunctions)).toEqual([])
+    expect(product.flatMap(longFunctions).filter(outside(longByNature.map(({ file }) => file)))).toEqual([])
   })
 
   test('speaks the words of the glossary', () => {

@@ -95,11 +95,14 @@ function noteGap(gap: Gap, arm: Arm, rate: number, margin: number): void {
   }
   if (open.baseline === 0 || open.candidate === 0) return
   const more = open.candidateSum / open.candidate - open.baselineSum / open.baseline
-  gap.open = { baseline: 0, baselineSum: 0, candidate: 0, candidateSum: 0 }
+  open.baseline = 0
+  open.baselineSum = 0
+  open.candidate = 0
+  open.candidateSum = 0
   gap.blocks++
-  const up = playHarm(gap.candidateMore, inferiorityStake(-more, margin))
-  const down = playHarm(gap.baselineMore, inferiorityStake(more, margin))
-  gap.peak = Math.max(gap.peak, (up + down) / 2)
+  playHarm(gap.candidateMore, inferiorityStake(-more, margin))
+  playHarm(gap.baselineMore, inferiorityStake(more, margin))
+  gap.peak = Math.max(gap.peak, (gap.candidateMore.total + gap.baselineMore.total) / 2)
   if (gap.blocks % restartBlocks === 0) restartGap(gap)
 }
 

@@ -14,6 +14,9 @@ export const bets: readonly number[] = [0.1, 0.157, 0.246, 0.386, 0.606, 0.95]
 /** Capital each starts with. The middle has more: with equal shares most cases took 3 to 6 % more answers. */
 export const startCapital: readonly number[] = [1, 2, 3, 4, 3, 2].map((parts) => parts / 15)
 
+/** The same where harm is sought: the bold have more, since great harm is what must be found fast. */
+export const harmCapital: readonly number[] = [1, 2, 2, 3, 4, 4].map((parts) => parts / 16)
+
 const gamblers = bets.length
 const capitalLimit = 1e250
 /** Below this a gambler is broke; avoids slow denormal numbers. */
@@ -36,6 +39,8 @@ export interface PromotionWealth {
  * restarts is six sums: nothing has to be pruned or merged.
  */
 export interface HarmWealth {
+  /** The e-value: cash and capital together, after the last round. */
+  total: number
   cash: number
   capital: number[]
   restarts: number
@@ -46,8 +51,8 @@ export function startPromotionWealth(): PromotionWealth {
 }
 
 /** @param shares of the gamblers, 1 together */
-export function startHarmWealth(shares: readonly number[] = startCapital): HarmWealth {
-  return { cash: 0.5, capital: shares.map((share) => 0.5 * share), restarts: 0 }
+export function startHarmWealth(shares: readonly number[] = harmCapital): HarmWealth {
+  return { total: 1, cash: 0.5, capital: shares.map((share) => 0.5 * share), restarts: 0 }
 }
 
 /** Keeps capital finite and normal. */
@@ -75,25 +80,18 @@ export function playPromotion(wealth: PromotionWealth, stake: number): void {
   if (total > wealth.peak) wealth.peak = total
 }
 
-/** @returns the e-value after the round */
-export function playHarm(wealth: HarmWealth, stake: number): number {
-  return wealth.cash + play(wealth.capital, stake)
+export function playHarm(wealth: HarmWealth, stake: number): void {
+  wealth.total = wealth.cash + play(wealth.capital, stake)
 }
 
-/** Lets the next part of the cash join: call at fixed block counts and at changes of share, never because of outcomes. */
-export function restartHarm(wealth: HarmWealth, shares: readonly number[] = startCapital): void {
+/** Lets the next part of the cash join, which leaves the total as it is: call at fixed block counts and at changes of share, never because of outcomes. */
+export function restartHarm(wealth: HarmWealth, shares: readonly number[] = harmCapital): void {
   const j = wealth.restarts + 1
   const joining = 0.5 / (j * (j + 1))
   wealth.restarts = j
   wealth.cash = 0.5 / (j + 1)
   const { capital } = wealth
   for (let k = 0; k < capital.length; k++) capital[k] = (capital[k] as number) + joining * (shares[k] as number)
-}
-
-export function harmEValue(wealth: HarmWealth): number {
-  let total = wealth.cash
-  for (const capital of wealth.capital) total += capital
-  return total
 }
 
 /** Stake against "candidate - baseline <= -margin". @param difference block difference in [-1, 1], positive = candidate better */

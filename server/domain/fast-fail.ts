@@ -1,4 +1,4 @@
-import { cut, type HarmWealth, harmEValue, restartHarm, startHarmWealth } from './eprocess.ts'
+import { cut, type HarmWealth, restartHarm, startHarmWealth } from './eprocess.ts'
 import type { Arm, Outcome } from './evidence.ts'
 
 /**
@@ -46,15 +46,18 @@ export function noteHardFailure(guard: FastFail, arm: Arm, share: number): void 
   if (!(share > 0 && share < 1)) return
   const { capital } = guard.wealth
   const expected = theta(nullRatio, share)
+  let total = guard.wealth.cash
   for (let k = 0; k < capital.length; k++) {
     const backed = theta(backedRatios[k] as number, share)
     const factor = arm === 'candidate' ? backed / expected : (1 - backed) / (1 - expected)
     capital[k] = cut((capital[k] as number) * factor)
+    total += capital[k] as number
   }
+  guard.wealth.total = total
 }
 
 export function fastFailEValue(guard: Readonly<FastFail>): number {
-  return harmEValue(guard.wealth)
+  return guard.wealth.total
 }
 
 function theta(ratio: number, share: number): number {

@@ -11,6 +11,8 @@ export interface GateStanding {
   readonly check: Check
   /** null before the first observation. */
   readonly track: Readonly<Track> | null
+  /** Of the baseline and the candidate, in the metric's own unit; null without data. */
+  readonly levels: readonly [baseline: number | null, candidate: number | null]
   readonly margin: number
   readonly eValue: number
   /** Why it cannot pass although its evidence might; null: nothing stands against it. */
@@ -36,9 +38,10 @@ interface StandingInput {
 
 function standingOf({ state, policy, check, track }: StandingInput, step: number): GateStanding {
   const margin = marginAt(marginsOf(check, policy), step)
+  const levels = levelsOf(state, check, track)
   if (track === null) {
     const veto = check.kind === 'unprovable' ? check.problem : null
-    return { check, track, margin, eValue: 1, veto, verdict: 'inconclusive', isBreached: false }
+    return { check, track, levels, margin, eValue: 1, veto, verdict: 'inconclusive', isBreached: false }
   }
   const eValue = check.kind === 'unprovable' ? 1 : promotionPeak(track, margin)
   const veto = vetoOf(check, track)
@@ -48,7 +51,7 @@ function standingOf({ state, policy, check, track }: StandingInput, step: number
   const isFailed = isAlarm && (state.rollback.driver === check.key || track.harmPeak >= limit)
   const isPassed = !isBroken && veto === null && eValue >= 1 / policy.alpha
   const verdict = isFailed ? 'fail' : isPassed ? 'pass' : 'inconclusive'
-  return { check, track, margin, eValue, veto, verdict, isBreached: isBroken }
+  return { check, track, levels, margin, eValue, veto, verdict, isBreached: isBroken }
 }
 
 /** Winsorised evidence does not see a few ruinous answers: the plain means must respect a cost limit too. */
@@ -69,7 +72,7 @@ function meanOf(counts: { readonly samples: number; readonly sum: number }): num
 
 export function gateResultOf(standing: GateStanding, state: EngineState, policy: GatePolicy, step: number): GateResult {
   const { check, track } = standing
-  const [baseline, candidate] = levelsOf(state, check, track)
+  const [baseline, candidate] = standing.levels
   const coverage = state.coverage.find((entry) => entry.raw === check.reading.raw)
   return {
     stage: policy.stage,

@@ -14,7 +14,7 @@ import {
   type VerdictAction,
 } from './promotion-types.ts'
 import { sampleRatioAlpha } from './sample-ratio.ts'
-import { demand, evidence, plural } from './verdict-words.ts'
+import { amount, demand, evidence, plural } from './verdict-words.ts'
 
 // The engine's whole face in one place: callers need no other file.
 export { accumulate, EvidenceFold, startEngine } from './accumulate.ts'
@@ -101,7 +101,9 @@ function harmReasons(state: EngineState, policy: GatePolicy, standings: readonly
   const { rollback, fastFail } = state
   const threshold = 1 / policy.alphaRollback
   if (rollback.peak < threshold) return []
-  const failed = standings.filter((standing) => standing.verdict === 'fail').map(failReason)
+  const failed = standings
+    .filter((standing) => standing.verdict === 'fail')
+    .map((standing) => failReason(standing, policy))
   const guard = `${plural(fastFail.candidate, 'hard failure')} of the candidate, ${fastFail.baseline} of the baseline`
   const isGuard = rollback.driver === 'fast_fail'
   const all = {
@@ -117,11 +119,14 @@ function harmReasons(state: EngineState, policy: GatePolicy, standings: readonly
   return isGuard ? [all, ...failed] : [...failed, all]
 }
 
-function failReason({ check, track }: GateStanding): Reason {
+function failReason({ check, track, levels }: GateStanding, policy: GatePolicy): Reason {
   const { metric } = check.reading
   const samples = track?.candidate.samples ?? 0
-  const message = `${metric} must be ${demand(check, check.limit)}, and is shown not to be (${plural(samples, 'answer')} of the candidate)`
-  return { rule: 'gate', metric, observed: track?.harmPeak ?? null, threshold: check.limit, samples, message }
+  const [baseline, candidate] = levels.map((level) => amount(check, level))
+  const found = `${candidate} against ${baseline} on the baseline, ${plural(samples, 'answer')} of the candidate`
+  const message = `${metric} must be ${demand(check, check.limit)}, and is shown not to be (${found})`
+  const threshold = 1 / policy.alphaRollback
+  return { rule: 'gate', metric, observed: track?.harmPeak ?? null, threshold, samples, message }
 }
 
 function commonCauseProblems(standings: readonly GateStanding[]): Reason[] {

@@ -4,7 +4,6 @@ import {
   aboveFloorStake,
   belowFloorStake,
   type HarmWealth,
-  harmEValue,
   inferiorityStake,
   nonInferiorityStake,
   type PromotionWealth,
@@ -126,8 +125,7 @@ function betAgainstFloor(track: Track, floor: number, excess: number): void {
  * smaller of two e-values is an e-value for "either is fine". An incident that hits both arms is no harm of the candidate's.
  */
 function harmOf(track: Track): number {
-  const difference = harmEValue(track.harm)
-  return track.breach === null ? difference : Math.min(difference, harmEValue(track.breach))
+  return track.breach === null ? track.harm.total : Math.min(track.harm.total, track.breach.total)
 }
 
 /**
@@ -152,5 +150,5 @@ export function promotionPeak(track: Readonly<Track>, margin: number): number {
 
 /** True while the candidate provably breaks an absolute limit and still does lately. */
 export function isBreached(track: Readonly<Track>, limit: number): boolean {
-  return track.breach !== null && harmEValue(track.breach) >= limit && track.recent.sum < 0
+  return track.breach !== null && track.breach.total >= limit && track.recent.sum < 0
 }

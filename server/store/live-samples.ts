@@ -38,6 +38,15 @@ export async function claimSamples(
   }))
 }
 
+/** Keeps the claims of a living worker. */
+export async function renewSamples(db: Database, ids: readonly string[], untilMs: number): Promise<void> {
+  await db
+    .updateTable('live_samples')
+    .set({ claimed_until: new Date(untilMs) })
+    .where('id', 'in', [...ids])
+    .execute()
+}
+
 export async function removeSamples(tx: Tx, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   await tx

@@ -45,8 +45,8 @@ const longestInsertMs = 30_000
  *
  * Assignment order is (tx, seq) among transactions that have all ended (`pg_snapshot_xmin`), so a slow insert can never
  * appear behind a place already read. The first observation that is neither settled nor past its deadline ends the batch:
- * evidence is never taken in arrival order (promotion.md, Delay). Past the deadline an unanswered request is a failure of
- * its arm, unless the gateway process that served it is gone: then it is missing, whatever the arm.
+ * evidence is never taken in arrival order (docs/statistics.md, delay). Past the deadline an unanswered request is a failure of
+ * its arm. When the gateway process that served it is gone it is missing, whatever the arm, and held back no longer.
  *
  * @param evaluators names of the bar's evaluators: each gets a value or a reason on every observation
  * @param gatewayGoneAfterMs a gateway unheard for this long counts as gone
@@ -76,7 +76,7 @@ export async function readEvidence(
       and (o.tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint or o.assigned_at < ${surelySettled})
     order by o.tx, o.seq
     limit ${of.limit}`.execute(tx)
-  const held = rows.findIndex((row) => !(row.is_answered && row.is_scored) && !row.is_due)
+  const held = rows.findIndex((row) => !isSettled(row))
   const settled = held === -1 ? rows : rows.slice(0, held)
   const last = settled.at(-1)
   return {
@@ -84,6 +84,12 @@ export async function readEvidence(
     folded: last === undefined ? of.after : { tx: last.tx, seq: last.seq },
     isHeld: held !== -1,
   }
+}
+
+/** Nobody will answer for a gateway that is gone, so its open requests are settled at once; scores have a worker of their own. */
+function isSettled(row: ObservationRow): boolean {
+  if (row.is_due) return true
+  return row.is_answered ? row.is_scored : row.is_boot_gone
 }
 
 function toObservation(row: ObservationRow, evaluators: readonly string[]): Observation {

@@ -2,14 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   bets,
-  harmEValue,
+  harmCapital,
   inferiorityStake,
   nonInferiorityStake,
   type PromotionWealth,
   playHarm,
   playPromotion,
   restartHarm,
-  startCapital,
   startHarmWealth,
   startPromotionWealth,
 } from '#domain/eprocess.ts'
@@ -42,7 +41,7 @@ describe('betting e-processes (D7)', () => {
         if (round % 3 === 2) restartHarm(wealth)
         playHarm(wealth, stake * 0.5)
       }
-      return harmEValue(wealth)
+      return wealth.total
     })
     expect(ends.reduce((sum, end) => sum + end, 0) / ends.length).toBeCloseTo(1, 12)
   })
@@ -63,12 +62,12 @@ describe('betting e-processes (D7)', () => {
         const component = (start: number) =>
           bets.reduce((sum, bet, k) => {
             const product = game.slice(start).reduce((capital, stake) => capital * (1 + bet * stake), 1)
-            return sum + (startCapital[k] as number) * product
+            return sum + (harmCapital[k] as number) * product
           }, 0)
         const weight = (j: number) => (j === 0 ? 0.5 : 0.5 / (j * (j + 1)))
         const cash = 0.5 / starts.length
         const mixture = starts.reduce((sum, start, j) => sum + weight(j) * component(start), cash)
-        expect(harmEValue(wealth)).toBeCloseTo(mixture, 8)
+        expect(wealth.total).toBeCloseTo(mixture, 8)
       }),
     )
   })

@@ -89,9 +89,20 @@ describe.each(engines())('database on %s (E6)', (engine) => {
   test('audit entries cannot be changed or removed', async () => {
     await database.db
       .insertInto('audit_entries')
-      .values({ seq: 1, at: new Date(), actor: 'a', action: 'b', subject: 'c', details: json({}), prev_hash: '', hash: 'h' })
+      .values({
+        seq: 1,
+        at: new Date(),
+        actor: 'a',
+        action: 'b',
+        subject: 'c',
+        details: json({}),
+        prev_hash: '',
+        hash: 'h',
+      })
       .execute()
-    await expect(database.db.updateTable('audit_entries').set({ actor: 'x' }).execute()).rejects.toThrow('never changed')
+    await expect(database.db.updateTable('audit_entries').set({ actor: 'x' }).execute()).rejects.toThrow(
+      'never changed',
+    )
     await expect(database.db.deleteFrom('audit_entries').execute()).rejects.toThrow('never changed')
   })
 
