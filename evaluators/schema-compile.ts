@@ -144,6 +144,8 @@ function explain<T>(compile: () => T): T {
     return compile()
   } catch (error) {
     if (error instanceof InvalidSchemaError) throw error
+    if (error instanceof RangeError)
+      throw new InvalidSchemaError('the references of the schema cannot be resolved', error)
     const message = error instanceof Error ? error.message : String(error)
     const missing = /can't resolve reference (\S+)/.exec(message)?.[1]
     throw new InvalidSchemaError(
