@@ -19,7 +19,7 @@ const maxContextLength = 1_000_000
  */
 export const grounding: EvaluatorKind = {
   name: 'grounding',
-  codeVersion: 1,
+  codeVersion: 2,
   needsReference: false,
   configSchema: {
     type: 'object',
