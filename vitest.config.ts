@@ -10,6 +10,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // One group after the other: they differ in how many workers they may use.
+          sequence: { groupOrder: 0 },
           include: ['test/{domain,evaluators,datasets,reports,providers}/**/*.test.ts', 'test/*.test.ts'],
           pool: 'forks',
           setupFiles: ['test/setup.ts'],
@@ -20,6 +22,7 @@ export default defineConfig({
       {
         test: {
           name: 'services',
+          sequence: { groupOrder: 1 },
           include: ['test/{store,http,gateway,control,rollout,runners,cli,scenario,contract}/**/*.test.ts'],
           pool: 'forks',
           setupFiles: ['test/setup.ts'],
@@ -32,6 +35,7 @@ export default defineConfig({
       {
         test: {
           name: 'browser',
+          sequence: { groupOrder: 2 },
           include: ['test/browser/**/*.test.ts'],
           pool: 'forks',
           setupFiles: ['test/setup.ts'],
