@@ -134,9 +134,8 @@ export function decideTargets(
     { strategy: 'priority' },
   )
   const passing = [...order, ...fallbacks.eligible.map((target) => target.model)]
-  const targets = passing
-    .filter((model) => !openCircuits.has(model))
-    .map((model) => plan(model, !order.includes(model), catalogue))
+  const isClosed = (target: { readonly model: ModelRef }) => !openCircuits.has(target.model)
+  const targets = passing.map((model, index) => plan(model, index >= order.length, catalogue)).filter(isClosed)
   const excluded = unique([...pool.excluded, ...fallbacks.excluded, ...openAmong(passing, openCircuits)])
   return {
     rule: rule?.name ?? null,
@@ -185,7 +184,8 @@ function plan(model: ModelRef, isFallback: boolean, catalogue: Catalogue): Plann
   return { model, provider, isFallback }
 }
 
-function unique(exclusions: readonly Exclusion[]): Exclusion[] {
+function unique(exclusions: readonly Exclusion[]): readonly Exclusion[] {
+  if (exclusions.length < 2) return exclusions
   const seen = new Set<string>()
   return exclusions.filter((exclusion) => {
     const key = `${exclusion.model}\n${exclusion.by}\n${exclusion.detail}`

@@ -129,12 +129,14 @@ function listOf(value: unknown): readonly unknown[] | null {
  */
 export function bodyFor(request: ChatRequest, parameters: Fields): ChatBody {
   const added = Object.fromEntries(Object.entries(parameters).filter(([name]) => !Object.hasOwn(request.fields, name)))
-  const { interlock: _, ...own } = request.fields
-  const fields = { ...own, ...added }
   const edits = [...removalOf(request.spans, 'interlock'), ...additionOf(request.spans, added, false)]
   const model = request.spans.fields.find((field) => field.name === 'model')
   return {
-    fields,
+    // Made only for adapters that translate: most pass the bytes on.
+    get fields() {
+      const { interlock: _, ...own } = request.fields
+      return { ...own, ...added }
+    },
     bytesFor(name) {
       if (model === undefined) throw new TypeError('a checked request names its model')
       if (name === request.model && edits.length === 0) return request.bytes

@@ -11,7 +11,7 @@ import { closeLast, type Forwarded, forward } from './forward.ts'
 import { recordAssignment, recordCompletion, recordDecision } from './live-evidence.ts'
 import { metadataOf } from './metadata.ts'
 import { runMirror } from './mirror.ts'
-import { type ApiError, errorOfProvider, sendError } from './openai-error.ts'
+import { type ApiError, errorOfProvider, type Head, sendError } from './openai-error.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
 import { readBody } from './request-body.ts'
 
@@ -23,6 +23,7 @@ export interface ChatCaller {
   readonly requestId: string
   readonly snapshot: Snapshot
   readonly caller: Caller
+  readonly head: Head
 }
 
 /** One chat request from its body to its last byte, and the records of it. */
@@ -32,18 +33,19 @@ export async function handleChat(
   res: ServerResponse,
   from: ChatCaller,
 ): Promise<void> {
-  const bytes = await readBody(req, res)
+  const { head } = from
+  const bytes = await readBody(req, res, head)
   if (bytes === null) return
   const chat = decide(state, req, bytes, from)
   if ('error' in chat) {
-    sendError(res, chat.error)
+    sendError(res, chat.error, head)
     return
   }
-  describe(res, chat)
+  describe(head, chat)
   recordAssignment(state, chat)
   const { refusal } = chat.decision
   if (refusal !== null) {
-    refuse(state, res, chat, {
+    refuse(state, { res, head }, chat, {
       ...refusal,
       type: refusal.status === 400 ? 'invalid_request_error' : 'server_error',
       param: null,
@@ -55,8 +57,8 @@ export async function handleChat(
     if (!res.writableFinished) cancellation.cancel()
   })
   const forwarded = await callTargets(state, chat, cancellation)
-  describeTarget(res, forwarded)
-  const result = await answer(state, res, chat, forwarded, cancellation)
+  describeTarget(head, forwarded)
+  const result = await answer(state, { res, head }, chat, forwarded, cancellation)
   finish(state, chat, result)
 }
 
@@ -113,9 +115,15 @@ interface Answered {
   readonly ttftMs: number | null
 }
 
+/** The client's side of a request. */
+interface Reply {
+  readonly res: ServerResponse
+  readonly head: Head
+}
+
 async function answer(
   state: GatewayState,
-  res: ServerResponse,
+  { res, head }: Reply,
   chat: Chat,
   forwarded: Forwarded,
   cancellation: Cancellation,
@@ -129,23 +137,23 @@ async function answer(
       state.clock.monotonicMs(),
     )
     if (!res.destroyed)
-      sendError(res, forwarded.attempts.length === 0 ? { ...told, status: 503, retryAfterMs: rest } : told)
+      sendError(res, forwarded.attempts.length === 0 ? { ...told, status: 503, retryAfterMs: rest } : told, head)
     return { ...base, error, status: told.status, errorCode: told.code }
   }
   if (forwarded.kind === 'answer') {
     const { body, facts } = forwarded.answer
-    res.setHeader('content-type', 'application/json')
-    res.setHeader('content-length', body.length)
-    res.writeHead(200)
+    head['content-type'] = 'application/json'
+    head['content-length'] = body.length
+    res.writeHead(200, head)
     // As latin1 text the bytes leave in one write with the head; a buffer would need a second one.
     if (body.length <= oneWriteBytes) res.end(body.toString('latin1'), 'latin1')
     else res.end(body)
     return { ...base, facts }
   }
   const { stream, target } = forwarded
-  res.setHeader('content-type', 'text/event-stream; charset=utf-8')
-  res.setHeader('cache-control', 'no-cache')
-  res.writeHead(200)
+  head['content-type'] = 'text/event-stream; charset=utf-8'
+  head['cache-control'] = 'no-cache'
+  res.writeHead(200, head)
   const { error, facts } = await passOn(res, stream, cancellation)
   if (error === null) state.user.circuits.succeeded(target.model)
   else if (isTargetAtFault(error)) state.user.circuits.failed(target.model, state.clock.monotonicMs(), null)
@@ -207,13 +215,13 @@ function mirror(state: GatewayState, chat: Chat, result: ArmResult): void {
 }
 
 /** No target may take the request: it is evidence and a decision all the same. */
-function refuse(state: GatewayState, res: ServerResponse, chat: Chat, error: ApiError): void {
+function refuse(state: GatewayState, { res, head }: Reply, chat: Chat, error: ApiError): void {
   const waitMs = state.user.circuits.soonestMs(
     chat.decision.excluded.flatMap((exclusion) => (exclusion.by === 'circuit_open' ? [exclusion.model] : [])),
     state.clock.monotonicMs(),
   )
-  res.setHeader('x-interlock-attempts', '0')
-  sendError(res, waitMs === null ? { ...error, isHopeless: true } : { ...error, retryAfterMs: waitMs })
+  head['x-interlock-attempts'] = 0
+  sendError(res, waitMs === null ? { ...error, isHopeless: true } : { ...error, retryAfterMs: waitMs }, head)
   const failure = new ProviderError(error.status === 400 ? 'context_length' : 'connection', 'no target was eligible')
   finish(state, chat, {
     forwarded: { kind: 'failed', target: null, attempts: [], error: failure },
@@ -225,19 +233,18 @@ function refuse(state: GatewayState, res: ServerResponse, chat: Chat, error: Api
   })
 }
 
-function describe(res: ServerResponse, { decision, isDirect }: Chat): void {
-  res.setHeader('x-interlock-route', headerText(decision.version.route))
-  if (!isDirect) res.setHeader('x-interlock-version', String(decision.version.version))
-  res.setHeader('x-interlock-arm', decision.arm)
-  if (decision.rule !== null) res.setHeader('x-interlock-rule', headerText(decision.rule))
+function describe(head: Head, { decision, isDirect }: Chat): void {
+  head['x-interlock-route'] = headerText(decision.version.route)
+  if (!isDirect) head['x-interlock-version'] = decision.version.version
+  head['x-interlock-arm'] = decision.arm
+  if (decision.rule !== null) head['x-interlock-rule'] = headerText(decision.rule)
 }
 
-function describeTarget(res: ServerResponse, { target, attempts }: Forwarded): void {
-  if (res.headersSent) return
-  res.setHeader('x-interlock-attempts', String(attempts.length))
+function describeTarget(head: Head, { target, attempts }: Forwarded): void {
+  head['x-interlock-attempts'] = attempts.length
   if (target === null) return
-  res.setHeader('x-interlock-model', headerText(target.model))
-  res.setHeader('x-interlock-provider', headerText(target.provider))
+  head['x-interlock-model'] = headerText(target.model)
+  head['x-interlock-provider'] = headerText(target.provider)
 }
 
 /** Header values are ASCII: other characters are percent-encoded. */

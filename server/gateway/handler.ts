@@ -5,7 +5,7 @@ import { handleChat } from './chat.ts'
 import type { GatewayDeps, GatewayState } from './chat-context.ts'
 import { Circuits } from './circuits.ts'
 import type { ForwardDeps } from './forward.ts'
-import { type ApiError, invalidRequest, sendError } from './openai-error.ts'
+import { type ApiError, type Head, invalidRequest, sendError } from './openai-error.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { ShadowQueue } from './shadow-queue.ts'
 
@@ -36,7 +36,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     handle(req, res) {
       const path = pathOf(req)
       if (path !== '/v1' && !path.startsWith('/v1/')) return false
-      serve(state, req, res, path).catch((error: unknown) => fault(state, res, error))
+      const requestId = state.newId('req')
+      const head: Head = { 'x-interlock-request-id': requestId, 'x-request-id': requestId }
+      serve(state, req, res, { path, requestId, head }).catch((error: unknown) => fault(state, res, head, error))
       return true
     },
     shadowRefused: () => shadow.refused,
@@ -50,19 +52,23 @@ function pathOf(req: IncomingMessage): string {
   return query === -1 ? url : url.slice(0, query)
 }
 
-async function serve(state: GatewayState, req: IncomingMessage, res: ServerResponse, path: string): Promise<void> {
-  const requestId = state.newId('req')
-  res.setHeader('x-interlock-request-id', requestId)
-  res.setHeader('x-request-id', requestId)
-  const refused = refusalOfPath(req.method ?? '', path, res)
-  if (refused !== null) return end(req, res, refused)
+interface Request {
+  readonly path: string
+  readonly requestId: string
+  readonly head: Head
+}
+
+async function serve(state: GatewayState, req: IncomingMessage, res: ServerResponse, of: Request): Promise<void> {
+  const { path, requestId, head } = of
+  const refused = refusalOfPath(req.method ?? '', path, head)
+  if (refused !== null) return end(req, res, head, refused)
   const snapshot = state.table.current()
-  if (snapshot === null) return end(req, res, notReady)
+  if (snapshot === null) return end(req, res, head, notReady)
   const access = callerOf(req, snapshot)
-  if ('error' in access) return end(req, res, access.error)
+  if ('error' in access) return end(req, res, head, access.error)
   const { caller } = access
-  if (path === '/v1/chat/completions') return handleChat(state, req, res, { requestId, snapshot, caller })
-  sendModels(req, res, path, { caller, snapshot })
+  if (path === '/v1/chat/completions') return handleChat(state, req, res, { requestId, snapshot, caller, head })
+  sendModels(req, res, of, { caller, snapshot })
 }
 
 const notReady: ApiError = {
@@ -75,29 +81,29 @@ const notReady: ApiError = {
 }
 
 /** Paths and methods are refused before keys are looked at: they are public knowledge. */
-function refusalOfPath(method: string, path: string, res: ServerResponse): ApiError | null {
+function refusalOfPath(method: string, path: string, head: Head): ApiError | null {
   const allowed = path === '/v1/chat/completions' ? 'POST' : /^\/v1\/models(\/|$)/.test(path) ? 'GET' : null
   if (allowed === null) {
     return invalidRequest(404, 'unknown_url', `Unknown request URL: ${method} ${path.slice(0, 200)}.`)
   }
   if (method === allowed) return null
-  res.setHeader('allow', allowed)
+  head['allow'] = allowed
   return invalidRequest(405, 'method_not_allowed', `Not allowed to ${method} on ${path.slice(0, 200)}; use ${allowed}.`)
 }
 
 /** Answers without having read the request's body, which is thrown away. */
-function end(req: IncomingMessage, res: ServerResponse, error: ApiError): void {
+function end(req: IncomingMessage, res: ServerResponse, head: Head, error: ApiError): void {
   if (Number(req.headers['content-length'] ?? 0) > 65_536 || req.headers['transfer-encoding'] !== undefined) {
-    res.setHeader('connection', 'close')
+    head['connection'] = 'close'
   }
   req.resume()
-  sendError(res, error)
+  sendError(res, error, head)
 }
 
 function sendModels(
   req: IncomingMessage,
   res: ServerResponse,
-  path: string,
+  { path, head }: Request,
   { caller, snapshot }: { readonly caller: Caller; readonly snapshot: Snapshot },
 ): void {
   const models = routesOf(caller, snapshot).map((entry) => ({
@@ -107,17 +113,17 @@ function sendModels(
     owned_by: entry.owner,
   }))
   if (path === '/v1/models' || path === '/v1/models/') {
-    sendJson(res, { object: 'list', data: models })
+    sendJson(res, head, { object: 'list', data: models })
     return
   }
   const name = decoded(path.slice('/v1/models/'.length))
   const found = models.find((model) => model.id === name)
   if (found !== undefined) {
-    sendJson(res, found)
+    sendJson(res, head, found)
     return
   }
   const message = `The model '${name.slice(0, 200)}' does not exist or you do not have access to it.`
-  end(req, res, invalidRequest(404, 'model_not_found', message, 'model'))
+  end(req, res, head, invalidRequest(404, 'model_not_found', message, 'model'))
 }
 
 function decoded(text: string): string {
@@ -128,23 +134,20 @@ function decoded(text: string): string {
   }
 }
 
-function sendJson(res: ServerResponse, value: unknown): void {
+function sendJson(res: ServerResponse, head: Head, value: unknown): void {
   const body = Buffer.from(JSON.stringify(value))
-  res.setHeader('content-type', 'application/json; charset=utf-8')
-  res.setHeader('content-length', body.length)
-  res.writeHead(200).end(body)
+  head['content-type'] = 'application/json; charset=utf-8'
+  head['content-length'] = body.length
+  res.writeHead(200, head).end(body)
 }
 
 /** A fault of ours: told as such, without a word of what it was. */
-function fault(state: GatewayState, res: ServerResponse, error: unknown): void {
-  state.log.error(
-    { err: error, requestId: res.getHeader('x-interlock-request-id') },
-    'a request ended in a fault of the gateway',
-  )
+function fault(state: GatewayState, res: ServerResponse, head: Head, error: unknown): void {
+  state.log.error({ err: error, requestId: head['x-request-id'] }, 'a request ended in a fault of the gateway')
   if (res.headersSent) {
     res.destroy()
     return
   }
   const message = 'The gateway had an error while processing your request.'
-  sendError(res, { status: 500, message, type: 'server_error', param: null, code: 'internal_error' })
+  sendError(res, { status: 500, message, type: 'server_error', param: null, code: 'internal_error' }, head)
 }

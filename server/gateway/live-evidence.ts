@@ -150,7 +150,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
     excluded: decision.excluded,
     isStream: chat.request.isStream,
     keyId: chat.caller.keyId,
-    metadata: facts.metadata,
+    metadata: redactValue(facts.metadata) as Readonly<Record<string, string>>,
     facts: {
       inputTokens: facts.inputTokens,
       maxOutputTokens: facts.maxOutputTokens,

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { beginError, invalidRequest } from './openai-error.ts'
+import { beginError, type Head, invalidRequest } from './openai-error.ts'
 
 /** Longest request body. */
 export const maxBodyBytes = 4 * 1024 * 1024
@@ -7,10 +7,10 @@ export const maxBodyBytes = 4 * 1024 * 1024
 const drainMs = 1_000
 
 /** Reads a request's body. @returns null when it was too long (answered) or the client has gone */
-export function readBody(req: IncomingMessage, res: ServerResponse): Promise<Buffer | null> {
+export function readBody(req: IncomingMessage, res: ServerResponse, head: Head): Promise<Buffer | null> {
   const announced = Number(req.headers['content-length'] ?? 0)
   if (announced > maxBodyBytes) {
-    refuse(req, res)
+    refuse(req, res, head)
     return Promise.resolve(null)
   }
   return new Promise((resolve) => {
@@ -20,24 +20,23 @@ export function readBody(req: IncomingMessage, res: ServerResponse): Promise<Buf
       bytes += chunk.length
       if (bytes <= maxBodyBytes) chunks.push(chunk)
       else if (!res.headersSent) {
-        refuse(req, res)
+        refuse(req, res, head)
         resolve(null)
       }
     })
     req.on('end', () =>
       resolve(bytes > maxBodyBytes ? null : chunks.length === 1 ? (chunks[0] ?? null) : Buffer.concat(chunks)),
     )
-    req.on('error', () => resolve(null))
     req.on('close', () => resolve(null))
   })
 }
 
 /** The answer is written at once, and ended only when the client has stopped sending: ending it sooner would reset the
  * connection before the client reads it. */
-function refuse(req: IncomingMessage, res: ServerResponse): void {
-  res.setHeader('connection', 'close')
+function refuse(req: IncomingMessage, res: ServerResponse, head: Head): void {
+  head['connection'] = 'close'
   const message = `The request is longer than ${maxBodyBytes} bytes.`
-  res.write(beginError(res, invalidRequest(413, 'request_too_large', message)))
+  res.write(beginError(res, invalidRequest(413, 'request_too_large', message), head))
   const finish = () => {
     clearTimeout(timer)
     res.end()
