@@ -4,6 +4,7 @@ import type { RouteSpec, RouteVersion } from '#domain/route.ts'
 import { decideTargets } from '#domain/routing.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
 import { ProviderError } from '#providers/provider.ts'
+import { isWorthAnotherTarget } from '#providers/upstream-errors.ts'
 import type { EvalTarget, StoredAnswer } from '#store/eval-work.ts'
 import type { CallDeps, ModelCalls } from './model-calls.ts'
 
@@ -53,8 +54,12 @@ async function answerOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem)
   for (const model of plan.models) {
     try {
       const { answer, usage, costMicroUsd, latencyMs } = await deps.calls.complete(model, plan.fields, plan.timeouts)
+      // Intention to treat, as live: an answer that a fallback gave is a failure of the version's first choice.
+      const rescued = model !== plan.firstChoice && failure instanceof ProviderError ? failure : null
       return {
         ...nothing,
+        errorClass: rescued?.errorClass ?? null,
+        error: rescued === null ? null : `${plan.firstChoice ?? 'the first choice'} failed; ${model} answered instead`,
         output: answer.facts.output,
         finishReason: answer.facts.refusal === null ? answer.facts.finishReason : 'content_filter',
         toolCalls: answer.facts.toolCalls.length > 0 ? answer.facts.toolCalls : null,
@@ -66,6 +71,7 @@ async function answerOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem)
       }
     } catch (error) {
       failure = error
+      if (error instanceof ProviderError && !isWorthAnotherTarget(error)) break
     }
   }
   throw failure
@@ -73,6 +79,8 @@ async function answerOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem)
 
 interface CallPlan {
   readonly models: readonly string[]
+  /** What the version would try first; null when nothing may. */
+  readonly firstChoice: string | null
   readonly fields: Readonly<Record<string, unknown>>
   readonly timeouts: RouteSpec['timeouts']
   readonly refusal: string | null
@@ -80,7 +88,8 @@ interface CallPlan {
 
 async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<CallPlan> {
   const fields = { messages: item.messages, ...(item.tools && { tools: item.tools }) }
-  if (target.model !== undefined) return { models: [target.model], fields, timeouts: {}, refusal: null }
+  if (target.model !== undefined)
+    return { models: [target.model], firstChoice: target.model, fields, timeouts: {}, refusal: null }
   if (target.route === undefined || target.version === undefined) {
     throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
   }
@@ -94,6 +103,7 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
   })
   return {
     models: decision.targets.map((planned) => planned.model),
+    firstChoice: decision.firstChoice,
     fields: { ...version.spec.parameters, ...fields },
     timeouts: version.spec.timeouts,
     refusal: decision.refusal?.message ?? null,

@@ -1,5 +1,6 @@
 import { unitHash } from '#domain/bucket.ts'
 import type { Attempt, DecisionRecord } from '#domain/decision.ts'
+import { redactValue } from '#domain/redaction.ts'
 import type { CompletionRow, SettledScores } from '#store/live-log.ts'
 import type { Chat, GatewayDeps } from './chat-context.ts'
 import { defaultTimeouts } from './forward.ts'

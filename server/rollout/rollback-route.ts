@@ -2,9 +2,9 @@ import { InterlockError } from '#domain/errors.ts'
 import { isCandidateStable } from '#domain/proposal.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { appendAudit } from '#store/audit.ts'
-import { inTransaction, type Tx } from '#store/database.ts'
+import { inTransaction, RetryTransactionError, type Tx } from '#store/database.ts'
 import { bumpEpoch } from '#store/epoch.ts'
-import { lockOpenProposalOf } from '#store/proposals.ts'
+import { lockOpenProposalOf, openProposalOf } from '#store/proposals.ts'
 import { lockStable, revertStable } from '#store/stable-pointer.ts'
 import { applyEvent } from './apply-event.ts'
 import { confirmEpoch, type ReplicaConfirmation } from './confirm-epoch.ts'
@@ -52,6 +52,8 @@ async function rollbackIn(
   const open = await lockOpenProposalOf(tx, route)
   const pointer = await lockStable(tx, route)
   if (pointer === null) throw new InterlockError('NOT_FOUND', `there is no route "${route}"`)
+  // A submission that held the route's lock until now may have opened a rollout meanwhile: look again from the start.
+  if (open === null && (await openProposalOf(tx, route)) !== null) throw new RetryTransactionError()
   await checkVersion(tx, route, request.toVersion)
   const from = open !== null && open.state.shareBp > 0 ? open.version : pointer.stable
   let to = pointer.stable
@@ -61,6 +63,7 @@ async function rollbackIn(
   } else if (pointer.previous !== null) to = pointer.previous
   const target = request.toVersion ?? to
   const stableNow = open !== null ? to : pointer.stable
+  if (target > stableNow) throw forward(route, target, stableNow)
   if (target !== stableNow) {
     await revertStable(tx, { route, to: target })
     await appendAudit(tx, {
@@ -72,6 +75,12 @@ async function rollbackIn(
     })
   }
   return { from, to: target, epoch: await bumpEpoch(tx) }
+}
+
+/** A way back never leads forward: a later version has to prove itself (again) as a proposal. */
+function forward(route: string, target: number, stable: number): InterlockError {
+  const message = `version ${target} of "${route}" is later than version ${stable}, which it would leave; propose it instead`
+  return new InterlockError('VALIDATION_FAILED', message, [{ path: '/toVersion', message }])
 }
 
 async function checkVersion(tx: Tx, route: string, version: number | undefined): Promise<void> {

@@ -54,6 +54,15 @@ export function json(value: unknown): string {
   return JSON.stringify(value)
 }
 
+/** What a transaction read no longer holds: it is run again from the start. */
+export class RetryTransactionError extends Error {
+  readonly code = '40001'
+  constructor() {
+    super('what was read changed before it could be locked')
+    this.name = 'RetryTransactionError'
+  }
+}
+
 /** Runs `work` in one transaction; a serialization failure or deadlock is tried again up to twice. */
 export async function inTransaction<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {

@@ -138,7 +138,11 @@ async function readRoutes(tx: Tx): Promise<Map<string, RouteEntry>> {
   }
   return new Map(
     rows.map((row) => {
-      const proposal = proposals.find((candidate) => candidate.route === row.name)
+      // A proposal whose ground has moved (its base is stable no more) touches no traffic, whatever its state says.
+      const proposal = proposals.find(
+        ({ route, status, version, base_version }) =>
+          route === row.name && row.stable_version === (status === 'bake' ? version : base_version),
+      )
       const stable = versionOf(row.name, row.stable_version)
       const rollout =
         proposal === undefined

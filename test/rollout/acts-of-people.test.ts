@@ -177,6 +177,40 @@ describe.each(engines())('acts of people on %s', (engine) => {
     expect(await codeOf(rollbackRoute(rig.deps, grace, 'nowhere', { reason: 'x' }))).toBe('NOT_FOUND')
   })
 
+  test('a rollback never leads forward, not even to a version that was promoted once', async () => {
+    await seedProposal(rig.deps, { route, state: { status: 'promoted', shareBp: 10_000 } })
+    const forward = rollbackRoute(rig.deps, grace, route, { reason: 'x', toVersion: 2 })
+    expect(await codeOf(forward)).toBe('VALIDATION_FAILED')
+    expect((await stableOf()).stable).toBe(1)
+  })
+
+  test('a submission and a rollback at once leave no rollout on a version that was left', async () => {
+    const ada = aCaller({ name: 'ada', role: 'author' })
+    for (let round = 0; round < 8; round += 1) {
+      routes += 1
+      route = `race-${routes}`
+      await seedRoute(database.db, route)
+      await seedProposal(rig.deps, { route, state: { status: 'promoted', shareBp: 10_000 } })
+      await database.db
+        .updateTable('routes')
+        .set({ stable_version: 2, previous_version: 1 })
+        .where('name', '=', route)
+        .execute()
+      await Promise.all([
+        codeOf(submitProposal(rig.deps, ada, input({ base: 2 }))),
+        rollbackRoute(rig.deps, grace, route, { reason: 'x' }),
+      ])
+      const { stable } = await stableOf()
+      const open = await database.db
+        .selectFrom('proposals')
+        .selectAll()
+        .where('route', '=', route)
+        .where('status', '=', 'queued')
+        .execute()
+      expect(open.filter((row) => row.base_version !== stable)).toEqual([])
+    }
+  })
+
   test('a gateway that does not follow leaves the rollback unconfirmed but done', async () => {
     await seedProposal(rig.deps, { route, state: { status: 'canary', step: 0, shareBp: 2_000 } })
     await database.db
