@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { validShare } from '#evaluators/field-credit.ts'
 import { SchemaCache } from '#evaluators/schema-cache.ts'
 import { compileSchema } from '#evaluators/schema-compile.ts'
 import { problemsOf, scoredValue, scoreOf } from './support.ts'
@@ -173,6 +174,12 @@ describe('schemas', () => {
       }),
       { seed: 14, numRuns: 40 },
     )
+  })
+})
+
+describe('the share of right fields', () => {
+  it('stays below 1 for an error that no field can be blamed for', () => {
+    expect(validShare({ a: 1 }, [{ path: '/elsewhere', keyword: 'type', message: 'is wrong' }])).toBeLessThan(1)
   })
 })
 

@@ -52,8 +52,10 @@ describe('a rubric', () => {
   })
 
   it('is unscored when the judge cannot tell for half of the criteria', async () => {
-    const score = await ask(aJudge(reply(entry({ verdict: 'cannot_tell' }))))
-    expect(score.status).toBe('unscored')
+    expect((await ask(aJudge(reply(entry({ verdict: 'cannot_tell' }))))).status).toBe('unscored')
+    const two = evaluator('llm_judge', { ...polite, criteria: ['one', 'two'] })
+    const half = reply(entry({ id: 'c1' }), entry({ id: 'c2', verdict: 'cannot_tell' }))
+    expect((await two.score(aCase(), aJudge(half).tools)).status).toBe('unscored')
   })
 
   it('asks with a closed schema in which evidence comes before the verdict', async () => {

@@ -147,6 +147,11 @@ describe('the last check of a score (F26)', () => {
     expect(await withValidScore(async () => ({ status: 'scored', value }))).toMatchObject({ status: 'errored' })
   })
 
+  it('does not take text for a number', async () => {
+    const score = await withValidScore(async () => ({ status: 'scored', value: '0.5' as unknown as number }))
+    expect(score.status).toBe('errored')
+  })
+
   it('turns a scorer that throws into an error', async () => {
     const score = await withValidScore(async () => {
       throw new Error('broken')
