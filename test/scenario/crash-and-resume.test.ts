@@ -73,7 +73,7 @@ describe.each(engines())('kill -9 on %s (E7)', (engine) => {
     server = await startServerChild(env)
     const author = controlClient(server.url, keys.author)
     await expect
-      .poll(async () => (await author.get<Proposal>(`/api/proposals/${id}`)).status, { timeout: 40_000 })
+      .poll(async () => (await author.get<Proposal>(`/api/proposals/${id}`)).status, { timeout: 120_000 })
       .toBe('shadow')
     const counts = answeredBy(targets)
     expect(counts).toHaveLength(2 * evalItems)
@@ -96,12 +96,12 @@ describe.each(engines())('kill -9 on %s (E7)', (engine) => {
     })
     await expect
       .poll(async () => (await author.get<{ status: string }>(`/api/eval-runs/${again.id}`)).status, {
-        timeout: 40_000,
+        timeout: 120_000,
       })
       .toBe('completed')
     const undisturbed = await author.get<{ summary: { digest: string } }>(`/api/eval-runs/${again.id}`)
     expect(resumed.summary.digest).toBe(undisturbed.summary.digest)
-  }, 120_000)
+  }, 400_000)
 
   test('in the middle of a canary: the rollout goes on where it was and ends as it would have', async () => {
     const { keys, live } = await seed(admin(), upstream.baseUrl)
@@ -110,16 +110,16 @@ describe.each(engines())('kill -9 on %s (E7)', (engine) => {
       startTraffic({ baseUrl: server.url, key: keysOf.gateway, route: 'math-tutor', items: live, perSecond: 60 })
     let traffic = trafficTo(keys)
     const read = () => controlClient(server.url, keys.author).get<Proposal>(`/api/proposals/${id}`)
-    await expect.poll(async () => (await read()).status, { timeout: 60_000 }).toBe('canary')
+    await expect.poll(async () => (await read()).status, { timeout: 200_000 }).toBe('canary')
     await server.kill()
     await traffic.stop()
     server = await startServerChild(env)
     const after = await read()
     expect(after.status).toBe('canary')
     traffic = trafficTo(keys)
-    await expect.poll(async () => (await read()).status, { timeout: 90_000 }).toBe('promoted')
+    await expect.poll(async () => (await read()).status, { timeout: 300_000 }).toBe('promoted')
     await traffic.stop()
     const verify = await admin().get<{ ok?: boolean; broken?: unknown }>('/api/audit/verify')
     expect(verify.broken ?? null).toBeNull()
-  }, 180_000)
+  }, 600_000)
 })
