@@ -6,6 +6,7 @@ import type { ModelRef, RouteSpec } from '#domain/route.ts'
 import type { Provider } from '#domain/snapshot.ts'
 import { tokensOfCharacters } from '#domain/tokens.ts'
 import { Cancellation, type ChatAnswer, type ChatBody, type ChatProvider, ProviderError } from '#providers/provider.ts'
+import { retryReasonOf } from '#providers/upstream-errors.ts'
 
 /** What calls to models need, outside the gateway. */
 export interface CallDeps {
@@ -25,7 +26,6 @@ export interface ModelAnswer {
 
 /** Tries of one model. A provider that says "slow down" gets more: waiting is cheaper than a hole in the evidence. */
 const attempts = { other: 3, rate_limit: 8 } as const
-const retryable: readonly string[] = ['timeout', 'connection', 'rate_limit', 'server_error', 'invalid_response']
 const backoffMs = { first: 200, most: 20_000 } as const
 const defaults = { connectMs: 2_000, firstTokenMs: 30_000, idleMs: 30_000, totalMs: 60_000 } as const
 const defaultConcurrency = 64
@@ -81,7 +81,7 @@ export class ModelCalls {
       try {
         return await this.#deps.clientOf(provider).complete(call)
       } catch (error) {
-        if (!(error instanceof ProviderError) || !retryable.includes(error.errorClass)) throw error
+        if (!(error instanceof ProviderError) || retryReasonOf(error) === null) throw error
         if (attempt >= (error.errorClass === 'rate_limit' ? attempts.rate_limit : attempts.other)) throw error
         const ceiling = Math.min(backoffMs.most, backoffMs.first * 2 ** attempt)
         await wait(Math.min(backoffMs.most, Math.max(error.retryAfterMs ?? 0, this.#deps.random() * ceiling)))

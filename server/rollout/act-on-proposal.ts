@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { canonicalJson } from '#domain/canonical.ts'
+import { canonicalDigest } from '#domain/canonical.ts'
 import { InterlockError } from '#domain/errors.ts'
 import type { ProposalEvent } from '#domain/proposal.ts'
 import type { Caller } from '#domain/snapshot.ts'
@@ -87,5 +86,5 @@ async function act(
 /** What an approval vouches for: exactly this version under this plan and bar. */
 function approvalDigest(proposal: StoredProposal): string {
   const subject = { version: proposal.version, route: proposal.route, plan: proposal.plan, bar: proposal.bar }
-  return createHash('sha256').update(canonicalJson(subject)).digest('hex')
+  return canonicalDigest(subject)
 }

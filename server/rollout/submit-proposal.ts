@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { Bar } from '#domain/bar.ts'
 import { checkBar, checkPlan } from '#domain/bar-check.ts'
-import { canonicalJson } from '#domain/canonical.ts'
+import { canonicalDigest } from '#domain/canonical.ts'
 import { InterlockError, type Problem } from '#domain/errors.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import type { RouteSpec } from '#domain/route.ts'
@@ -55,7 +54,7 @@ async function submitIn(tx: Tx, deps: RolloutDeps, caller: Caller, input: Propos
     throw new InterlockError('VALIDATION_FAILED', 'the proposal is not valid; nothing was stored', problems)
   }
   const at = deps.clock.nowMs()
-  const digest = createHash('sha256').update(canonicalJson(input.spec)).digest('hex')
+  const digest = canonicalDigest(input.spec)
   const version = await insertRouteVersion(tx, { route: input.route, spec: input.spec, digest, by: caller.name, at })
   await insertProposal(tx, {
     id,

@@ -206,7 +206,8 @@ async function judgeUses(tx: Tx): Promise<Use[]> {
   })
 }
 
-export function toProvider(row: Selectable<ProvidersTable>): StoredProvider {
+/** A provider as routing knows it. */
+export function providerOf(row: Selectable<ProvidersTable>): Provider {
   return {
     name: row.name,
     kind: row.kind as Provider['kind'],
@@ -215,11 +216,11 @@ export function toProvider(row: Selectable<ProvidersTable>): StoredProvider {
     region: row.region,
     dataPolicies: row.data_policies,
     limits: row.limits,
-    updatedAt: row.updated_at.getTime(),
   }
 }
 
-export function toModel(row: Selectable<ModelsTable>): StoredModel {
+/** A model as routing knows it. */
+export function modelOf(row: Selectable<ModelsTable>): Model {
   return {
     provider: row.provider,
     model: row.model,
@@ -227,7 +228,13 @@ export function toModel(row: Selectable<ModelsTable>): StoredModel {
     maxOutputTokens: row.max_output_tokens,
     capabilities: row.capabilities,
     price: row.price,
-    priceVersion: row.price_version,
-    updatedAt: row.updated_at.getTime(),
   }
+}
+
+function toProvider(row: Selectable<ProvidersTable>): StoredProvider {
+  return { ...providerOf(row), updatedAt: row.updated_at.getTime() }
+}
+
+function toModel(row: Selectable<ModelsTable>): StoredModel {
+  return { ...modelOf(row), priceVersion: row.price_version, updatedAt: row.updated_at.getTime() }
 }

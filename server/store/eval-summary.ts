@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
-import { canonicalJson } from '#domain/canonical.ts'
+import { canonicalDigest } from '#domain/canonical.ts'
 import type { Tables } from './tables.ts'
 
 export interface EvaluatorSummary {
@@ -73,5 +72,5 @@ async function digestOf(db: Kysely<Tables>, runId: string): Promise<string> {
     .orderBy('target')
     .orderBy('evaluator')
     .execute()
-  return createHash('sha256').update(canonicalJson({ answers, scores })).digest('hex')
+  return canonicalDigest({ answers, scores })
 }

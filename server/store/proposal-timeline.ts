@@ -1,6 +1,6 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Tx } from './database.ts'
-import type { Tables } from './tables.ts'
+import type { ProposalEventsTable, Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
@@ -38,7 +38,28 @@ export async function readTimeline(db: Db, proposalId: string, afterSeq = '0'): 
     .where('seq', '>', afterSeq)
     .orderBy('seq')
     .execute()
-  return rows.map((row) => ({
+  return rows.map(toEntry)
+}
+
+/** Timelines of several proposals in one query, each in order. */
+export async function readTimelines(
+  db: Db,
+  proposalIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly TimelineEntry[]>> {
+  const timelines = new Map<string, TimelineEntry[]>(proposalIds.map((id) => [id, []]))
+  if (proposalIds.length === 0) return timelines
+  const rows = await db
+    .selectFrom('proposal_events')
+    .selectAll()
+    .where('proposal_id', 'in', [...proposalIds])
+    .orderBy('seq')
+    .execute()
+  for (const row of rows) timelines.get(row.proposal_id)?.push(toEntry(row))
+  return timelines
+}
+
+function toEntry(row: Selectable<ProposalEventsTable>): TimelineEntry {
+  return {
     seq: row.seq,
     at: row.at.getTime(),
     from: row.from_status,
@@ -46,7 +67,7 @@ export async function readTimeline(db: Db, proposalId: string, afterSeq = '0'): 
     by: row.by,
     reason: row.reason,
     shareBp: row.share_bp,
-  }))
+  }
 }
 
 /** When the present stage began: the entry that first led into the status the proposal has been in since. @param fallback when the timeline holds none */

@@ -145,19 +145,22 @@ export async function listProposals(
   return (await query.execute()).map(toProposal)
 }
 
-export interface NewProposal {
-  readonly id: string
-  readonly route: string
-  readonly version: number
-  readonly base: number
-  readonly title: string
-  readonly description: string
-  readonly author: string
-  readonly authorPrincipal: string
-  readonly plan: RolloutPlan
-  readonly bar: Bar
-  readonly barVersion: number
-  readonly salt: string
+export interface NewProposal
+  extends Pick<
+    StoredProposal,
+    | 'id'
+    | 'route'
+    | 'version'
+    | 'base'
+    | 'title'
+    | 'description'
+    | 'author'
+    | 'authorPrincipal'
+    | 'plan'
+    | 'bar'
+    | 'barVersion'
+    | 'salt'
+  > {
   readonly at: number
 }
 

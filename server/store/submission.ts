@@ -1,5 +1,6 @@
 import type { Bar } from '#domain/bar.ts'
 import type { Model, Provider } from '#domain/snapshot.ts'
+import { modelOf, providerOf } from './catalogue.ts'
 import type { Tx } from './database.ts'
 
 /** The bar in force on a route, with its version. */
@@ -28,32 +29,7 @@ export async function readCatalogueIn(
   const providers = await tx.selectFrom('providers').selectAll().execute()
   const models = await tx.selectFrom('models').selectAll().execute()
   return {
-    providers: new Map(
-      providers.map((row) => [
-        row.name,
-        {
-          name: row.name,
-          kind: row.kind as Provider['kind'],
-          baseUrl: row.base_url,
-          credential: row.credential,
-          region: row.region,
-          dataPolicies: row.data_policies,
-          limits: row.limits,
-        },
-      ]),
-    ),
-    models: new Map(
-      models.map((row) => [
-        `${row.provider}/${row.model}`,
-        {
-          provider: row.provider,
-          model: row.model,
-          contextWindow: row.context_window,
-          maxOutputTokens: row.max_output_tokens,
-          capabilities: row.capabilities,
-          price: row.price,
-        },
-      ]),
-    ),
+    providers: new Map(providers.map((row) => [row.name, providerOf(row)])),
+    models: new Map(models.map((row) => [`${row.provider}/${row.model}`, modelOf(row)])),
   }
 }
