@@ -25,10 +25,11 @@ import { caseOf, scoreOne, settle, toRow } from './score-answer.ts'
 const claimMs = 15_000
 
 /**
- * Works on one eval run until nothing of it is due (C7). Answers are rows: a run resumes after a crash at any point, several
+ * Works on one eval run until nothing of it is due, or until this process is ending: what is under way is then finished and
+ * the rest left to the next worker (C7). Answers are rows: a run resumes after a crash at any point, several
  * workers may share it, and an answer once stored is never fetched again.
  */
-export async function workOnEvalRun(deps: RunnerDeps, runId: string): Promise<void> {
+export async function workOnEvalRun(deps: RunnerDeps, runId: string, ending?: AbortSignal): Promise<void> {
   const { db, clock, log } = deps.rollout
   const run = await readEvalRun(db, runId)
   if (run === null || run.status !== 'running') return
@@ -46,17 +47,23 @@ export async function workOnEvalRun(deps: RunnerDeps, runId: string): Promise<vo
     )
   }, claimMs / 3)
   try {
-    await fetchAnswers(deps, run, resolved.evaluators)
-    await scoreRemaining(deps, run, resolved.evaluators)
+    await fetchAnswers(deps, run, resolved.evaluators, ending)
+    await scoreRemaining(deps, run, resolved.evaluators, ending)
   } finally {
     clearInterval(renewal)
   }
   await finish(deps, run)
 }
 
-function fetchAnswers(deps: RunnerDeps, run: EvalRunHead, evaluators: readonly Evaluator[]): Promise<void> {
+function fetchAnswers(
+  deps: RunnerDeps,
+  run: EvalRunHead,
+  evaluators: readonly Evaluator[],
+  ending: AbortSignal | undefined,
+): Promise<void> {
   const { db, clock } = deps.rollout
-  const take = (limit: number) => {
+  const take = async (limit: number) => {
+    if (ending?.aborted) return []
     const nowMs = clock.nowMs()
     return claimAnswers(db, { runId: run.id, by: deps.bootId, untilMs: nowMs + claimMs, nowMs, limit })
   }
@@ -93,14 +100,19 @@ async function fetchAnswer(
 }
 
 /** Judges, pairwise evaluators, and whatever a crash left between an answer and its scores. */
-async function scoreRemaining(deps: RunnerDeps, run: EvalRunHead, evaluators: readonly Evaluator[]): Promise<void> {
-  for (;;) {
+async function scoreRemaining(
+  deps: RunnerDeps,
+  run: EvalRunHead,
+  evaluators: readonly Evaluator[],
+  ending: AbortSignal | undefined,
+): Promise<void> {
+  while (!ending?.aborted) {
     const items = await unscoredItems(deps.rollout.db, run.id, 200)
     if (items.length === 0) return
     const queue = [...items]
     await runPool(
       deps.evalConcurrency,
-      async (count) => queue.splice(0, count),
+      async (count) => (ending?.aborted ? [] : queue.splice(0, count)),
       (entry) => scoreItem(deps, run, entry, evaluators),
     )
   }

@@ -24,15 +24,15 @@ const retentionEveryMs = 60_000
  */
 export function startReconciler(deps: RunnerDeps, queue: JobQueue, tickMs: number): Reconciler {
   const { log } = deps.rollout
+  const stopping = new AbortController()
   const underWay = new Map<string, Promise<void>>()
   const run = (name: JobName, id: string): Promise<void> => {
     // The same piece of work twice in one process would only wait on its own row locks.
     const key = `${name} ${id}`
-    const running = underWay.get(key) ?? track(underWay, key, perform(deps, name, id))
+    const running = underWay.get(key) ?? track(underWay, key, perform(deps, { name, id }, stopping.signal))
     return running
   }
   queue.work(run, jobConcurrency)
-  const stopping = new AbortController()
   let lastRetentionMs = 0
   const tick = async () => {
     for (const { name, id } of await findDue(deps)) {
@@ -80,14 +80,18 @@ async function findDue(deps: RunnerDeps): Promise<{ name: JobName; id: string }[
   ]
 }
 
-async function perform(deps: RunnerDeps, name: JobName, id: string): Promise<void> {
+async function perform(
+  deps: RunnerDeps,
+  { name, id }: { readonly name: JobName; readonly id: string },
+  ending: AbortSignal,
+): Promise<void> {
   if (!jobNames.includes(name)) throw new Error(`unknown job "${name}"; known: ${jobNames.join(', ')}`)
   switch (name) {
     case 'advance-proposal':
       while (await advanceProposal(deps.rollout, id));
       return
     case 'eval-run':
-      return workOnEvalRun(deps, id)
+      return workOnEvalRun(deps, id, ending)
     case 'score-samples':
       while ((await scoreSamples(deps, id)) >= 200);
       return

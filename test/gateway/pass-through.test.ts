@@ -160,4 +160,16 @@ describe('metadata (A1)', () => {
       __proto__x: 'y',
     })
   })
+  it('is masked before it is written down, and routes as it came (B6)', async () => {
+    await running.post({
+      model: 'r',
+      messages: [{ role: 'user', content: 'x' }],
+      user: 'ann@example.com',
+      metadata: { project: 'p1', note: 'card 4111 1111 1111 1111' },
+    })
+    await running.settle()
+    const written = JSON.stringify(running.written.decisions.at(-1)?.metadata)
+    expect(written).not.toMatch(/ann@example|4111 1111/)
+    expect(written).toMatch(/"project":"p1"/)
+  })
 })

@@ -169,6 +169,22 @@ describe.each(engines())('an eval run on %s (C7)', (engine) => {
     expect(await claimAnswers(database.db, { ...claim, by: 'y' })).toHaveLength(0)
   })
 
+  test('a worker that is told to end finishes what is under way and leaves the rest', async () => {
+    const id = await plan()
+    const ending = new AbortController()
+    let calls = 0
+    const call: RunnerDeps['callTarget'] = (target, item) => {
+      calls += 1
+      if (calls === 10) ending.abort()
+      return right(target, item)
+    }
+    await workOnEvalRun(runnerDeps(call), id, ending.signal)
+    expect(calls).toBeLessThan(2 * itemCount)
+    expect(await readProgress(database.db, id)).toMatchObject({ answered: calls, pending: 2 * itemCount - calls })
+    await workOnEvalRun(runnerDeps(right), id)
+    expect((await summaryOf(id)).status).toBe('completed')
+  })
+
   test('two workers share a run without asking anything twice', async () => {
     const id = await plan()
     const asked: string[] = []
