@@ -60,6 +60,7 @@ const marks = {
     paused: { icon: 'pause', word: 'Paused', tone: 'warn' },
     waiting: { icon: 'person', word: 'Waits for a person', tone: 'warn' },
     todo: { icon: 'ring', word: 'To come', tone: 'quiet' },
+    unreached: { icon: 'ring', word: 'Not reached', tone: 'quiet' },
     failed: { icon: 'cross', word: 'Stopped here', tone: 'bad' },
     skipped: { icon: 'skip', word: 'Not in plan', tone: 'quiet' },
   },

@@ -168,7 +168,7 @@ export interface ProposalView {
 export interface StageView {
   readonly stage: StageName | 'promoted'
   readonly stepPercent: number | null
-  readonly state: 'done' | 'current' | 'paused' | 'waiting' | 'todo' | 'failed' | 'skipped'
+  readonly state: 'done' | 'current' | 'paused' | 'waiting' | 'todo' | 'unreached' | 'failed' | 'skipped'
   readonly detail: string
 }
 

@@ -31,7 +31,8 @@ export async function readBody(req: IncomingMessage, maxBytes: number): Promise<
     throw Object.assign(new InterlockError('MALFORMED_REQUEST', 'the body ended before it was complete'), { cause })
   }
   if (size > maxBytes) {
-    throw new InterlockError('BODY_TOO_LARGE', `the body is larger than ${maxBytes} bytes, which is the limit here`)
+    const message = `the body is larger than ${maxBytes} bytes, which is the limit here`
+    throw new InterlockError('BODY_TOO_LARGE', message, [{ path: '', message }])
   }
   return Buffer.concat(chunks)
 }

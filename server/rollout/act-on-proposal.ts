@@ -16,7 +16,8 @@ export async function approveProposal(deps: RolloutDeps, caller: Caller, id: str
   await act(deps, id, async (tx, proposal) => {
     // The key's owner counts, not the key: a second key of the author is still the author.
     if (proposal.authorPrincipal === caller.principal) {
-      throw new InterlockError('OWN_PROPOSAL', `"${caller.name}" wrote proposal ${id}; someone else must approve it`)
+      const message = `"${caller.name}" wrote proposal ${id}; someone else must approve it`
+      throw new InterlockError('OWN_PROPOSAL', message, [{ path: '{id}', message }])
     }
     const digest = approvalDigest(proposal)
     const before = proposal.state.waitingFor

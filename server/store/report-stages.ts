@@ -59,7 +59,7 @@ function positionOf(stops: readonly Stop[], state: ProposalState, facts: StageFa
 function stateOf(stop: Stop, index: number, here: number, state: ProposalState): StageView['state'] {
   if (!stop.isPlanned) return 'skipped'
   if (state.status === 'promoted' || index < here) return 'done'
-  if (index > here) return 'todo'
+  if (index > here) return isOpen(state.status) ? 'todo' : 'unreached'
   if (!isOpen(state.status)) return 'failed'
   if (state.isPaused) return 'paused'
   return state.status === 'awaiting_approval' ? 'waiting' : 'current'

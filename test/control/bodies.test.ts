@@ -65,6 +65,7 @@ test('ten megabytes are refused with 413, and the server goes on', async () => {
   const raw = `{"name": "${'x'.repeat(10 * 1024 * 1024)}"}`
   const answer = await rig.call('POST', '/api/routes', { raw })
   expect([answer.status, answer.body.code]).toEqual([413, 'BODY_TOO_LARGE'])
+  expect(answer.body.errors).toMatchObject([{ path: '' }])
   const upload = await rig.call('POST', '/api/datasets/big/versions', {
     raw: new Uint8Array(33 * 1024 * 1024),
     type: 'text/csv',

@@ -88,9 +88,10 @@ export const pages: Readonly<Record<string, () => string>> = {
             '31.0% of candidate requests failed against 1.0% of the baseline; the guard needs e-value 100 and saw 240 after 26 requests.',
           evidenceAt: now - 2 * minute,
         },
-        stages: aProposal().stages.map((stage) =>
-          stage.state === 'current' ? { ...stage, state: 'failed', detail: 'after 26 requests' } : stage,
-        ),
+        stages: aProposal().stages.map((stage) => {
+          if (stage.state === 'todo') return { ...stage, state: 'unreached' }
+          return stage.state === 'current' ? { ...stage, state: 'failed', detail: 'after 26 requests' } : stage
+        }),
         gates: [
           {
             stage: 'canary',

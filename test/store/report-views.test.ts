@@ -223,6 +223,7 @@ describe('a proposal (E1, D7)', () => {
       reason: 'Canary has run its 24 h without an answer.',
     })
     expect(view?.stages[2]).toMatchObject({ stepPercent: 20, state: 'failed' })
+    expect(view?.stages.slice(3).map((stage) => stage.state)).toEqual(['unreached', 'unreached', 'unreached'])
     expect(view?.live).toBeNull()
   })
 
