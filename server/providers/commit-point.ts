@@ -21,8 +21,8 @@ interface CommitListener {
  * A stream on its way to the client. States: held (events are kept back; leads to committed at the first content-bearing
  * event, or to failed), committed (whole events pass; leads to over), failed and over (final).
  *
- * Only whole events pass, so that an error event can always follow. An upstream that closes without its terminal marker is
- * an error unless a finish reason was seen (P11: no silent truncation).
+ * Only whole events pass, so that an error event can always follow. A good end is both a finish reason and the terminal marker:
+ * an upstream that closes or says `[DONE]` without the other is cut short (P11: no silent truncation).
  */
 export class CommitPoint {
   readonly #reader: StreamReader
@@ -100,8 +100,10 @@ export class CommitPoint {
   }
 
   #finish(marker: Buffer): boolean {
-    if (this.#state === 'held' && !this.#reader.hasFinished) {
-      this.fail(this.#error('invalid_response', 'the stream ended without any content'))
+    if (!this.#reader.hasFinished) {
+      const isEmpty = this.#state === 'held'
+      const message = isEmpty ? 'the stream ended without any content' : 'the stream ended without a finish reason'
+      this.fail(this.#error(isEmpty ? 'invalid_response' : 'stream_truncated', message))
       return true
     }
     this.#hold(marker)
@@ -114,10 +116,6 @@ export class CommitPoint {
   close(): void {
     if (this.#state === 'failed' || this.#state === 'over') return
     const isTorn = this.#splitter.pendingBytes > 0
-    if (this.#reader.hasFinished && !isTorn) {
-      this.#finish(Buffer.from('data: [DONE]\n\n'))
-      return
-    }
     const isEmpty = this.#state === 'held' && this.#held.length === 0 && !isTorn
     const message = isEmpty ? 'the answer is empty' : 'the stream ended without its terminal marker'
     this.fail(this.#error(isEmpty ? 'invalid_response' : 'stream_truncated', message))

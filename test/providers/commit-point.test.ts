@@ -116,9 +116,9 @@ describe('how a stream may end (P11, F32, F33)', () => {
   const content = words('a b c')
   it.each<[string, unknown[], string | null]>([
     ['done', [...content, finish(), '[DONE]'], null],
-    ['done without a finish reason', [...content, '[DONE]'], null],
-    ['a finish and an orderly close', [...content, finish()], null],
-    ['a finish by length', [...content, finish('length')], null],
+    ['done after a finish by length', [...content, finish('length'), '[DONE]'], null],
+    ['done without a finish reason', [...content, '[DONE]'], 'stream_truncated'],
+    ['a finish and an orderly close', [...content, finish()], 'stream_truncated'],
     ['a close after content', content, 'stream_truncated'],
     ['a close after a role', [role()], 'stream_truncated'],
     ['a close at once', [], 'invalid_response'],
@@ -158,12 +158,13 @@ describe('how a stream may end (P11, F32, F33)', () => {
     expect(seen.ends[0]?.error?.errorClass).toBe('stream_truncated')
   })
 
-  it('adds the terminal marker where a finish reason stood for it', () => {
+  it('never adds a terminal marker that the provider did not send', () => {
     const { push, point, attach, seen } = aStream()
     push(...content, finish())
     attach()
     point.close()
-    expect(seen.bytes.endsWith('data: [DONE]\n\n')).toBe(true)
+    expect(seen.bytes).not.toContain('[DONE]')
+    expect(seen.ends[0]?.error?.message).toContain('terminal marker')
   })
 
   it('reads usage, tool calls and text of the first choice', () => {
