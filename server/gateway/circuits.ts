@@ -1,8 +1,9 @@
 /** Failures in a row that open a circuit. */
 const failureLimit = 5
-/** First rest of an open circuit; doubled at each failed probe up to the longest. */
+/** First rest of an open circuit; doubled at each failed probe up to the longest, which bounds how long a provider that works
+ * again is still left out (R9: 10 s). */
 const firstRestMs = 2_000
-const longestRestMs = 30_000
+const longestRestMs = 8_000
 /** Failures in a row after which a provider's Retry-After holds for everyone: one alone may concern one large request. */
 const askedRestLimit = 2
 /** A provider's Retry-After is obeyed up to this. */
@@ -21,7 +22,7 @@ const nothing: ReadonlySet<string> = new Set()
 /**
  * One circuit per target, in this process. closed (requests pass; leads to open after five failures in a row, or two when
  * the provider says how long to wait), open (nothing passes until its rest is over), half-open (one probe at a time; success
- * closes, failure opens for twice as long).
+ * closes, failure opens for twice as long; a probe's first streamed content closes on trial).
  */
 export class Circuits {
   readonly #circuits = new Map<string, Circuit>()
@@ -47,6 +48,18 @@ export class Circuits {
 
   succeeded(target: string): void {
     this.#circuits.delete(target)
+  }
+
+  /**
+   * A stream has given its first content and may go on for minutes: a probe need not keep others out so long. One more
+   * failure, be it this stream's own end, opens the circuit again.
+   */
+  answering(target: string): void {
+    const circuit = this.#circuits.get(target)
+    if (circuit === undefined || !circuit.isProbing) return
+    circuit.isProbing = false
+    circuit.restsUntilMs = 0
+    circuit.failures = failureLimit - 1
   }
 
   /** The request came to nothing that says anything of the target: the client left, or the request itself was bad. */

@@ -26,7 +26,7 @@ describe('a circuit', () => {
     expect(circuits.enter('m', 2_000)).toBe(false)
   })
 
-  it('closes when the probe succeeds and rests twice as long when it fails, up to 30 s', () => {
+  it('closes when the probe succeeds and rests twice as long when it fails, up to 8 s', () => {
     const closed = afterFailures(5)
     closed.enter('m', 2_000)
     closed.succeeded('m')
@@ -40,7 +40,38 @@ describe('a circuit', () => {
       rests.push(open.soonestMs(['m'], now) ?? 0)
       now += rests.at(-1) ?? 0
     }
-    expect(rests).toEqual([4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
+    expect(rests).toEqual([4_000, 8_000, 8_000, 8_000, 8_000, 8_000])
+  })
+
+  it('lets others in at the first content of a streamed probe, and opens again when that stream breaks', () => {
+    const circuits = afterFailures(5)
+    circuits.enter('m', 2_000)
+    circuits.answering('m')
+    expect(circuits.open(2_000).has('m')).toBe(false)
+    expect(circuits.enter('m', 2_000) && circuits.enter('m', 2_000)).toBe(true)
+    circuits.failed('m', 2_000, null)
+    expect(circuits.open(2_000).has('m')).toBe(true)
+    const calm = afterFailures(3)
+    calm.answering('m')
+    calm.failed('m', 0, null)
+    expect(calm.open(0).has('m')).toBe(false)
+  })
+
+  it('cools after 25 failures at once and never lags behind them (symptom: 25 consecutive 500s, no cooldown)', () => {
+    const circuits = new Circuits()
+    const openAfter: boolean[] = []
+    for (let index = 0; index < 25; index += 1) {
+      circuits.failed('m', index, null)
+      openAfter.push(circuits.open(index).has('m'))
+    }
+    expect(openAfter.indexOf(true)).toBe(4)
+    expect(openAfter.slice(4).every(Boolean)).toBe(true)
+  })
+
+  it('keeps the longer of two rests (symptom: cooling again kept the shorter deadline)', () => {
+    const circuits = new Circuits()
+    for (const retryAfterMs of [null, 40_000, 5_000, 1_000, null, null]) circuits.failed('m', 0, retryAfterMs)
+    expect(circuits.soonestMs(['m'], 0)).toBe(40_000)
   })
 
   it('gives the probe back when the request came to nothing', () => {
