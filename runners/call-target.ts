@@ -1,7 +1,9 @@
 import type { DatasetItem } from '#datasets/item.ts'
+import { quietLive } from '#domain/live.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
 import { decideTargets } from '#domain/routing.ts'
+import { plainLabelOf } from '#domain/task.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
 import { ProviderError } from '#providers/provider.ts'
 import { isWorthAnotherTarget } from '#providers/upstream-errors.ts'
@@ -94,12 +96,14 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
     throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
   }
   const version = await deps.versionOf(target.route, target.version)
+  const request = factsOf(item)
   const decision = decideTargets({
     catalogue: await deps.catalogue(),
     version,
-    request: factsOf(item),
+    request,
+    task: plainLabelOf(version.spec, request.metadata),
     random: deps.random(),
-    openCircuits: new Set(),
+    live: quietLive(),
   })
   return {
     models: decision.targets.map((planned) => planned.model),

@@ -1,8 +1,16 @@
 import { InterlockError } from '#domain/errors.ts'
-import type { Model, Price } from '#domain/snapshot.ts'
+import type { Price } from '#domain/snapshot.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { noContent, type Operation, ok } from '#http/operation.ts'
-import { deleteModel, listModels, putModel, readModel, readProvider, type StoredModel } from '#store/catalogue.ts'
+import {
+  deleteModel,
+  listModels,
+  type NewModel,
+  putModel,
+  readModel,
+  readProvider,
+  type StoredModel,
+} from '#store/catalogue.ts'
 import { lockEpoch } from '#store/epoch.ts'
 import { modelBodySchema, modelSchema } from './catalogue-schemas.ts'
 import { noProvider, refuseUsed } from './catalogue-uses.ts'
@@ -26,7 +34,7 @@ export const modelOperations: readonly Operation<ControlDeps>[] = [
       201: { description: 'added', schema: modelSchema },
     },
     handle: async (deps, { caller, params, body }) => {
-      const model: Model = {
+      const model: NewModel = {
         provider: params.provider,
         model: params.model,
         contextWindow: body.contextWindow ?? null,

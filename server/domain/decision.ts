@@ -1,5 +1,7 @@
 import type { Arm } from './evidence.ts'
+import type { RecordedLive } from './live.ts'
 import type { RecordedFacts } from './request-facts.ts'
+import type { TaskLabel } from './task.ts'
 
 /** Why a model of the pool could not be chosen. */
 export interface Exclusion {
@@ -23,7 +25,21 @@ export interface Attempt {
    * `context_length`, `invalid_response`, `stream_truncated`, `client_closed`. */
   readonly errorClass: string | null
   readonly isFallback: boolean
+  /** Slept before this attempt; absent in records of older versions. */
+  readonly waitMs?: number
+  /** Integer micro-dollars; null: unpriced or unknown; absent in records of older versions. */
+  readonly costMicroUsd?: number | null
 }
+
+/** A field of a request that a provider could not honour: said, never dropped in silence (B2). */
+export interface Warning {
+  readonly model: string
+  readonly field: string
+  readonly detail: string
+}
+
+/** Which of the gateway's endpoints a request came to. */
+export type EndpointName = 'chat' | 'responses' | 'messages' | 'embeddings'
 
 export interface Usage {
   readonly inputTokens: number
@@ -50,6 +66,8 @@ export interface DecisionRecord {
   readonly bucket: number | null
   readonly rule: string | null
   readonly task: string | null
+  /** How the task is known; null in records of older versions. */
+  readonly classification: TaskLabel | null
   /** What chose among the eligible: strategy name and its reason. */
   readonly reason: string
   /** The random number the decision used, [0, 1): with it the decision can be replayed. */
@@ -65,9 +83,13 @@ export interface DecisionRecord {
   readonly status: number
   readonly errorCode: string | null
   readonly isStream: boolean
+  readonly endpoint: EndpointName
   readonly usage: Usage | null
   /** Integer micro-dollars; null: unpriced or nothing was answered. */
   readonly costMicroUsd: number | null
+  /** Version of the model's price; null: unpriced, nothing was answered, or a record of an older version. */
+  readonly priceVersion: number | null
+  readonly warnings: readonly Warning[]
   readonly ttftMs: number | null
   readonly totalMs: number
   readonly keyId: string
@@ -75,4 +97,6 @@ export interface DecisionRecord {
   readonly metadata: Readonly<Record<string, string>>
   /** What routing knew of the request besides its metadata. */
   readonly facts: RecordedFacts
+  /** What it knew of the world. */
+  readonly live: RecordedLive
 }

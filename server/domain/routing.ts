@@ -3,10 +3,12 @@ import { predicateOf } from './conditions.ts'
 import { type Catalogue, exclusionsOf } from './constraints.ts'
 import type { Exclusion } from './decision.ts'
 import type { Arm } from './evidence.ts'
+import type { LiveView } from './live.ts'
 import type { RequestFacts } from './request-facts.ts'
 import { type Constraints, type ModelRef, poolOf, type RouteVersion, type Rule, type Select } from './route.ts'
 import type { LiveRollout, RouteEntry } from './snapshot.ts'
 import { rank } from './strategies.ts'
+import type { TaskLabel } from './task.ts'
 
 /** A place to send a request, in the order of trial. */
 export interface PlannedTarget {
@@ -27,6 +29,7 @@ export interface Refusal {
 export interface TargetDecision {
   readonly rule: string | null
   readonly task: string | null
+  readonly classification: TaskLabel
   /** Empty when refused. */
   readonly targets: readonly PlannedTarget[]
   /**
@@ -61,8 +64,9 @@ export interface RoutingInput {
   readonly request: RequestFacts
   /** In [0, 1). */
   readonly random: number
-  /** Models whose circuit is open. */
-  readonly openCircuits: ReadonlySet<ModelRef>
+  readonly live: LiveView
+  /** The request's task, as the version it goes to identifies it. */
+  readonly taskOf: (version: RouteVersion) => TaskLabel
   /** False: this process has not heard from the control plane for the lease's length and serves the baseline only. */
   readonly isLeaseValid: boolean
 }
@@ -73,16 +77,29 @@ export interface RoutingInput {
  * Pure: the same input gives the same decision, so a recorded one can be made again (A14, D3).
  */
 export function decideRoute(input: RoutingInput): RoutingDecision {
-  const split = splitOf(input)
-  const decided = decideTargets({ ...input, version: split.version })
-  return { ...decided, ...split, reason: split.note === null ? decided.reason : `${decided.reason}; ${split.note}` }
+  const split = splitRoute(input)
+  return decisionOf(split, decideTargets({ ...input, version: split.version, task: input.taskOf(split.version) }))
 }
 
-type Split = Pick<RoutingDecision, 'version' | 'arm' | 'unit' | 'bucket' | 'rollout' | 'isMirrored' | 'isScored'> & {
+/** A split and the targets of its version, as one decision. */
+export function decisionOf({ note, ...split }: Split, decided: TargetDecision): RoutingDecision {
+  return { ...decided, ...split, reason: note === null ? decided.reason : `${decided.reason}; ${note}` }
+}
+
+/** Which version a request goes to, and what it is evidence for. */
+export type Split = Pick<
+  RoutingDecision,
+  'version' | 'arm' | 'unit' | 'bucket' | 'rollout' | 'isMirrored' | 'isScored'
+> & {
   readonly note: string | null
 }
 
-function splitOf({ entry, request, isLeaseValid }: RoutingInput): Split {
+/** Decides the arm: fixed here, before anything else is known, and kept through whatever follows. Pure (A14). */
+export function splitRoute({
+  entry,
+  request,
+  isLeaseValid,
+}: Pick<RoutingInput, 'entry' | 'request' | 'isLeaseValid'>): Split {
   const { rollout } = entry
   const aside = { unit: null, bucket: null, rollout: null, isMirrored: false, isScored: false, note: null }
   if (rollout === null) return { ...aside, version: entry.stable, arm: 'baseline' }
@@ -117,11 +134,15 @@ function unitOf(rollout: LiveRollout, request: RequestFacts): string | null {
 
 /** Where one version sends a request, whatever the split: also for mirrored requests and for models addressed directly. */
 export function decideTargets(
-  input: Pick<RoutingInput, 'catalogue' | 'request' | 'random' | 'openCircuits'> & { readonly version: RouteVersion },
+  input: Pick<RoutingInput, 'catalogue' | 'request' | 'random' | 'live'> & {
+    readonly version: RouteVersion
+    readonly task: TaskLabel
+  },
 ): TargetDecision {
-  const { catalogue, request, random, openCircuits } = input
+  const { catalogue, request, random } = input
+  const { openCircuits } = input.live
   const { spec } = input.version
-  const task = request.metadata['task'] ?? spec.task?.default ?? null
+  const { task } = input.task
   const rule = (spec.rules ?? []).find((candidate) => predicateOf(candidate.when)({ facts: request, task })) ?? null
   const select: Select = rule?.select ?? spec.select ?? { strategy: 'priority' }
   const pool = sift(input, poolOf(rule?.models ?? spec.models), constraintsOf(spec.constraints, rule), select)
@@ -140,6 +161,7 @@ export function decideTargets(
   return {
     rule: rule?.name ?? null,
     task,
+    classification: input.task,
     targets,
     firstChoice: order[0] ?? null,
     eligible: order.filter((model) => !openCircuits.has(model)),

@@ -1,4 +1,5 @@
 import type { SplitUnit } from './plan.ts'
+import type { PromptTemplate } from './prompt.ts'
 import type { RouteVersion } from './route.ts'
 
 /** Micro-dollars per million tokens, integers. cachedInput null: cached tokens cost the input price. */
@@ -32,6 +33,8 @@ export interface Model {
   readonly capabilities: readonly string[]
   /** null: unpriced; its cost is unknown, never 0. */
   readonly price: Price | null
+  /** Rises with every change of the price. */
+  readonly priceVersion: number
 }
 
 /** The rollout that a route has open, as the gateway needs it. */
@@ -87,6 +90,8 @@ export interface Snapshot {
   /** By `provider/model`. */
   readonly models: ReadonlyMap<string, Model>
   readonly routes: ReadonlyMap<string, RouteEntry>
+  /** By `name@version`; those that served versions name. */
+  readonly prompts: ReadonlyMap<string, PromptTemplate>
   /** By sha256 (hex) of the whole key. */
   readonly callers: ReadonlyMap<string, Caller>
 }

@@ -1,10 +1,13 @@
+import type { LiveView } from '#domain/live.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RoutingDecision } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import type { Log } from '#infra/log.ts'
 import type { ProviderRegistry } from '#providers/registry.ts'
+import type { Allowances } from './allowances.ts'
 import type { ChatRequest } from './chat-request.ts'
 import type { DecisionBuffer } from './decision-buffer.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
 import type { RouteTable } from './route-table.ts'
 import type { ShadowQueue } from './shadow-queue.ts'
@@ -29,11 +32,13 @@ export interface GatewayState extends GatewayDeps {
   readonly user: ForwardDeps
   readonly mirror: ForwardDeps
   readonly shadow: ShadowQueue
+  readonly allowances: Allowances
 }
 
 /** One chat request on its way, once it is decided. */
 export interface Chat {
   readonly requestId: string
+  readonly endpoint: Endpoint
   /** Milliseconds since the epoch. */
   readonly atMs: number
   /** Monotonic time at which the request had been received, milliseconds. */
@@ -44,6 +49,8 @@ export interface Chat {
   readonly facts: RequestFacts
   readonly patterns: Readonly<Record<string, boolean>>
   readonly random: number
+  /** What the decision knew of the world. */
+  readonly live: LiveView
   readonly decision: RoutingDecision
   /** The client named `provider/model`, not a route. */
   readonly isDirect: boolean

@@ -23,14 +23,18 @@ export interface ChatRequest {
   readonly metadata: Readonly<Record<string, string>>
   readonly user: string | null
   readonly extras: ScoringExtras
+  /** Fields of the client's dialect that a chat completion has no place for. */
+  readonly unmapped: readonly { readonly field: string; readonly detail: string }[]
   readonly bytes: Buffer
   readonly spans: ObjectSpans
 }
 
 export type ReadResult = { readonly request: ChatRequest } | { readonly error: ApiError }
 
-/** Reads a chat request: nesting, JSON, repeated fields, the types of known fields. Unknown fields are left to the provider. */
-export function readChatRequest(bytes: Buffer): ReadResult {
+export type ObjectRead = { readonly fields: Fields; readonly spans: ObjectSpans } | { readonly error: ApiError }
+
+/** Reads a body that must be one JSON object: nesting, JSON, repeated fields. */
+export function readObject(bytes: Buffer): ObjectRead {
   const spans = findFields(bytes)
   if (spans === null) {
     return { error: invalidRequest(400, 'json_too_deep', `The body is nested deeper than ${maxJsonDepth} levels.`) }
@@ -53,8 +57,29 @@ export function readChatRequest(bytes: Buffer): ReadResult {
     const name = repeated.name.slice(0, 64)
     return { error: invalidRequest(400, 'duplicate_field', `The body holds the field '${name}' twice.`, name) }
   }
-  const error = checkFields(fields as Fields)
-  return error === null ? { request: requestOf(fields as Fields, bytes, spans) } : { error }
+  return { fields: fields as Fields, spans }
+}
+
+/** Reads a chat request: the types of known fields. Unknown fields are left to the provider. */
+export function readChatRequest(bytes: Buffer): ReadResult {
+  const read = readObject(bytes)
+  if ('error' in read) return read
+  const error = checkFields(read.fields)
+  return error === null ? { request: requestOf(read.fields, bytes, read.spans) } : { error }
+}
+
+/**
+ * A chat request that the gateway wrote itself, from another dialect.
+ *
+ * @param plain what providers that take chat completions as they are get to see
+ * @param extended the same with what only translating adapters understand; routing and scoring read it too
+ */
+export function chatRequestOf(plain: Fields, extended: Fields): ReadResult {
+  const bytes = Buffer.from(JSON.stringify(plain))
+  const read = readObject(bytes)
+  if ('error' in read) return read
+  const error = checkFields(extended)
+  return error === null ? { request: requestOf(extended, bytes, read.spans) } : { error }
 }
 
 function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatRequest {
@@ -71,6 +96,7 @@ function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatReque
       reference: (interlock['reference'] ?? null) as string | null,
       schema: (interlock['schema'] ?? schemaOf(fields['response_format'])) as Fields | null,
     },
+    unmapped: [],
     bytes,
     spans,
   }

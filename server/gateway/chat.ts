@@ -1,94 +1,72 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { decideRoute } from '#domain/routing.ts'
-import type { Caller, Snapshot } from '#domain/snapshot.ts'
+import type { Warning } from '#domain/decision.ts'
 import { Cancellation, ProviderError } from '#providers/provider.ts'
-import { isTargetAtFault } from '#providers/upstream-errors.ts'
-import { resolveModel } from './access.ts'
+import type { Reservation } from './allowances.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
-import { bodyFor, factsOf, readChatRequest } from './chat-request.ts'
-import { passOn } from './client-stream.ts'
+import { type ChatCaller, decide } from './chat-decision.ts'
+import { type Answered, answer, describe, describeTarget, type Reply } from './chat-reply.ts'
+import { bodyFor } from './chat-request.ts'
 import { closeLast, type Forwarded, forward } from './forward.ts'
+import { checkGuardrails } from './guardrails.ts'
 import { recordAssignment, recordCompletion, recordDecision } from './live-evidence.ts'
-import { metadataOf } from './metadata.ts'
 import { runMirror } from './mirror.ts'
-import { type ApiError, errorOfProvider, type Head, sendError } from './openai-error.ts'
+import { type ApiError, sendError } from './openai-error.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
 import { readBody } from './request-body.ts'
 
-/** Longest answer that is copied to save a system call. */
-const oneWriteBytes = 64 * 1024
-
-/** What a client asked and who it is. */
-export interface ChatCaller {
-  readonly requestId: string
-  readonly snapshot: Snapshot
-  readonly caller: Caller
-  readonly head: Head
-}
-
-/** One chat request from its body to its last byte, and the records of it. */
+/** One chat request, in whatever dialect, from its body to its last byte, and the records of it. */
 export async function handleChat(
   state: GatewayState,
   req: IncomingMessage,
   res: ServerResponse,
   from: ChatCaller,
 ): Promise<void> {
-  const { head } = from
-  const bytes = await readBody(req, res, head)
+  const { head, endpoint } = from
+  const reply: Reply = { res, head, endpoint, requestId: from.requestId }
+  const bytes = await readBody(req, reply)
   if (bytes === null) return
-  const chat = decide(state, req, bytes, from)
-  if ('error' in chat) {
-    sendError(res, chat.error, head)
+  const decided = decide(state, req, bytes, from)
+  // Awaited only where a classifier has to be waited for.
+  const found = decided instanceof Promise ? await decided : decided
+  if ('error' in found) {
+    sendError(reply, found.error)
     return
   }
-  describe(head, chat)
-  recordAssignment(state, chat)
-  const { refusal } = chat.decision
-  if (refusal !== null) {
-    refuse(state, { res, head }, chat, {
-      ...refusal,
-      type: refusal.status === 400 ? 'invalid_request_error' : 'server_error',
-      param: null,
-    })
-    return
-  }
+  describe(head, found)
+  const admitted = admit(state, reply, found, bytes.length)
+  if (admitted === null) return
+  const { chat, reservation } = admitted
   const cancellation = new Cancellation()
   res.once('close', () => {
     if (!res.writableFinished) cancellation.cancel()
   })
   const forwarded = await callTargets(state, chat, cancellation)
   describeTarget(head, forwarded)
-  const result = await answer(state, { res, head }, chat, forwarded, cancellation)
-  finish(state, chat, result)
+  const result = await answer(state, reply, chat, forwarded, cancellation)
+  finish(state, chat, reservation, result)
 }
 
-/** From bytes to a decision; an error where the request cannot be routed at all. */
-function decide(
+/** Lets a request pass, or answers it: guardrails, budgets and limits first, then what routing says. @returns null: answered */
+function admit(
   state: GatewayState,
-  req: IncomingMessage,
-  bytes: Buffer,
-  { requestId, snapshot, caller }: ChatCaller,
-): Chat | { readonly error: ApiError } {
-  const read = readChatRequest(bytes)
-  if ('error' in read) return read
-  const resolved = resolveModel(read.request.model, caller, snapshot)
-  if ('error' in resolved) return resolved
-  const startedAtMs = state.clock.monotonicMs()
-  const metadata = metadataOf(read.request, req.headers, caller.metadata)
-  const { facts, patterns } = factsOf(read.request, requestId, metadata)
-  const random = state.random()
-  const decision = decideRoute({
-    catalogue: snapshot,
-    entry: resolved.entry,
-    request: facts,
-    random,
-    openCircuits: state.user.circuits.open(startedAtMs),
-    isLeaseValid: state.table.isLeaseValid(startedAtMs),
-  })
-  const isMirrored = decision.isMirrored && state.shadow.reserve(bytes.length)
-  const atMs = state.clock.nowMs()
-  const from = { requestId, atMs, startedAtMs, snapshot, caller, request: read.request, facts, patterns }
-  return { ...from, random, decision, isDirect: resolved.isDirect, isMirrored }
+  reply: Reply,
+  chat: Chat,
+  bodyBytes: number,
+): { readonly chat: Chat; readonly reservation: Reservation } | null {
+  const blocked = checkGuardrails(chat)
+  const reserved = blocked === null ? state.allowances.reserve(chat, reply.head) : { error: blocked }
+  if ('error' in reserved) {
+    // Turned away before it reached an arm: no evidence about either.
+    refuse(state, reply, { ...chat, decision: { ...chat.decision, rollout: null, isMirrored: false } }, reserved.error)
+    return null
+  }
+  const { refusal, isMirrored } = chat.decision
+  const admitted = { ...chat, isMirrored: isMirrored && state.shadow.reserve(bodyBytes) }
+  recordAssignment(state, admitted)
+  if (refusal === null) return { chat: admitted, reservation: reserved.reservation }
+  const type = refusal.status === 400 ? 'invalid_request_error' : 'server_error'
+  refuse(state, reply, admitted, { ...refusal, type, param: null }, reserved.reservation)
+  return null
 }
 
 function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation): Promise<Forwarded> {
@@ -105,87 +83,25 @@ function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation
   })
 }
 
-/** A request's result with what only the decision log wants to know. */
-interface Answered {
-  readonly forwarded: Forwarded
-  readonly facts: ArmResult['facts']
-  readonly error: ProviderError | null
-  readonly status: number
-  readonly errorCode: string | null
-  readonly ttftMs: number | null
-}
-
-/** The client's side of a request. */
-interface Reply {
-  readonly res: ServerResponse
-  readonly head: Head
-}
-
-async function answer(
-  state: GatewayState,
-  { res, head }: Reply,
-  chat: Chat,
-  forwarded: Forwarded,
-  cancellation: Cancellation,
-): Promise<Answered> {
-  const base = { forwarded, facts: null, error: null, status: 200, errorCode: null, ttftMs: null }
-  if (forwarded.kind === 'failed') {
-    const { error } = forwarded
-    const told = errorOfProvider(error)
-    const rest = state.user.circuits.soonestMs(
-      chat.decision.targets.map((target) => target.model),
-      state.clock.monotonicMs(),
-    )
-    if (!res.destroyed)
-      sendError(res, forwarded.attempts.length === 0 ? { ...told, status: 503, retryAfterMs: rest } : told, head)
-    return { ...base, error, status: told.status, errorCode: told.code }
-  }
-  if (forwarded.kind === 'answer') {
-    const { body, facts } = forwarded.answer
-    head['content-type'] = 'application/json'
-    head['content-length'] = body.length
-    res.writeHead(200, head)
-    // As latin1 text the bytes leave in one write with the head; a buffer would need a second one.
-    if (body.length <= oneWriteBytes) res.end(body.toString('latin1'), 'latin1')
-    else res.end(body)
-    return { ...base, facts }
-  }
-  const { stream, target } = forwarded
-  head['content-type'] = 'text/event-stream; charset=utf-8'
-  head['cache-control'] = 'no-cache'
-  res.writeHead(200, head)
-  const { error, facts } = await passOn(res, stream, cancellation)
-  if (error === null) state.user.circuits.succeeded(target.model)
-  else if (isTargetAtFault(error)) state.user.circuits.failed(target.model, state.clock.monotonicMs(), null)
-  else state.user.circuits.released(target.model)
-  const told = error === null ? null : errorOfProvider(error)
-  return {
-    ...base,
-    facts,
-    error,
-    ttftMs: stream.firstTokenAtMs - chat.startedAtMs,
-    status: error?.errorClass === 'client_closed' ? 499 : 200,
-    errorCode: told?.code ?? null,
-  }
-}
-
 /** Writes the records of an answered request and lets its mirror run. */
-function finish(state: GatewayState, chat: Chat, answered: Answered): void {
+function finish(state: GatewayState, chat: Chat, reservation: Reservation | null, answered: Answered): void {
   const { forwarded, facts, error, ttftMs } = answered
   const { target } = forwarded
   const totalMs = state.clock.monotonicMs() - chat.startedAtMs
   const usage = usageOf(facts, chat.facts.inputTokens)
   const { firstChoice } = chat.decision
+  const model = target === null ? undefined : chat.snapshot.models.get(target.model)
   const result: ArmResult = {
     facts,
     error,
     isRescued: target !== null && firstChoice !== null && target.model !== firstChoice,
     isStream: chat.request.isStream,
     usage,
-    costMicroUsd: target === null ? null : costOf(chat.snapshot.models.get(target.model), usage),
+    costMicroUsd: costOf(model, usage),
     totalMs,
     ttftMs,
   }
+  if (reservation !== null) state.allowances.settle(reservation, result)
   recordCompletion(state, chat, result)
   recordDecision(state, chat, {
     model: target?.model ?? null,
@@ -199,10 +115,22 @@ function finish(state: GatewayState, chat: Chat, answered: Answered): void {
     errorCode: answered.errorCode,
     usage,
     costMicroUsd: result.costMicroUsd,
+    priceVersion: result.costMicroUsd === null ? null : (model?.priceVersion ?? null),
+    warnings: warningsOf(chat, forwarded),
     ttftMs,
     totalMs,
   })
   mirror(state, chat, result)
+}
+
+const noWarnings: readonly Warning[] = []
+
+function warningsOf(chat: Chat, forwarded: Forwarded): readonly Warning[] {
+  if (forwarded.kind === 'failed') return noWarnings
+  const { warnings } = forwarded.kind === 'answer' ? forwarded.answer : forwarded.stream
+  const { unmapped } = chat.request
+  if (unmapped.length === 0) return warnings
+  return [...unmapped.map((field) => ({ ...field, model: forwarded.target.model })), ...warnings]
 }
 
 function mirror(state: GatewayState, chat: Chat, result: ArmResult): void {
@@ -214,16 +142,23 @@ function mirror(state: GatewayState, chat: Chat, result: ArmResult): void {
   )
 }
 
-/** No target may take the request: it is evidence and a decision all the same. */
-function refuse(state: GatewayState, { res, head }: Reply, chat: Chat, error: ApiError): void {
+/** No target may take the request: it is a decision all the same, and evidence unless it was turned away. */
+function refuse(
+  state: GatewayState,
+  reply: Reply,
+  chat: Chat,
+  error: ApiError,
+  reservation: Reservation | null = null,
+): void {
   const waitMs = state.user.circuits.soonestMs(
     chat.decision.excluded.flatMap((exclusion) => (exclusion.by === 'circuit_open' ? [exclusion.model] : [])),
     state.clock.monotonicMs(),
   )
-  head['x-interlock-attempts'] = 0
-  sendError(res, waitMs === null ? { ...error, isHopeless: true } : { ...error, retryAfterMs: waitMs }, head)
+  reply.head['x-interlock-attempts'] = 0
+  const isFinal = waitMs === null && error.retryAfterMs === undefined
+  sendError(reply, isFinal ? { ...error, isHopeless: true } : { retryAfterMs: waitMs, ...error })
   const failure = new ProviderError(error.status === 400 ? 'context_length' : 'connection', 'no target was eligible')
-  finish(state, chat, {
+  finish(state, chat, reservation, {
     forwarded: { kind: 'failed', target: null, attempts: [], error: failure },
     facts: null,
     error: failure,
@@ -231,23 +166,4 @@ function refuse(state: GatewayState, { res, head }: Reply, chat: Chat, error: Ap
     errorCode: error.code,
     ttftMs: null,
   })
-}
-
-function describe(head: Head, { decision, isDirect }: Chat): void {
-  head['x-interlock-route'] = headerText(decision.version.route)
-  if (!isDirect) head['x-interlock-version'] = decision.version.version
-  head['x-interlock-arm'] = decision.arm
-  if (decision.rule !== null) head['x-interlock-rule'] = headerText(decision.rule)
-}
-
-function describeTarget(head: Head, { target, attempts }: Forwarded): void {
-  head['x-interlock-attempts'] = attempts.length
-  if (target === null) return
-  head['x-interlock-model'] = headerText(target.model)
-  head['x-interlock-provider'] = headerText(target.provider)
-}
-
-/** Header values are ASCII: other characters are percent-encoded. */
-function headerText(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text)
 }

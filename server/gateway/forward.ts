@@ -13,6 +13,7 @@ import {
 import type { ProviderRegistry } from '#providers/registry.ts'
 import { isTargetAtFault, isWorthAnotherTarget, retryReasonOf } from '#providers/upstream-errors.ts'
 import type { Circuits } from './circuits.ts'
+import type { LiveStats } from './live-stats.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
 /** Where a route sets nothing: milliseconds. */
@@ -33,6 +34,7 @@ export interface ForwardDeps {
   readonly random: () => number
   readonly circuits: Circuits
   readonly retryBudget: RetryBudget
+  readonly live: LiveStats
 }
 
 export interface ForwardRequest {
@@ -92,18 +94,21 @@ class Run {
   /** @returns null when this target gave no answer */
   async tryTarget(target: PlannedTarget, hasNext: boolean): Promise<Forwarded | null> {
     const tries = this.#request.spec.retry?.attempts ?? defaultAttempts
+    let waitedMs = 0
     for (let count = 1; this.#attempts.length < maxAttempts; count += 1) {
       if (!this.#deps.circuits.enter(target.model, this.#now())) return null
       this.#lastTarget = target
       const startMs = this.#now()
+      this.#deps.live.began(target.model)
       const tried = await this.#call(target)
-      this.#note(target, startMs, tried)
+      this.#note(target, startMs, tried, waitedMs)
       if ('answer' in tried) return { kind: 'answer', target, answer: tried.answer, attempts: this.#attempts }
       if ('stream' in tried) return { kind: 'stream', target, stream: tried.stream, attempts: this.#attempts }
       this.#error = tried.error
       const waitMs = count < tries ? this.#waitBefore(tried.error, count, hasNext) : null
       if (waitMs === null) return null
       await sleep(waitMs, this.#request.cancellation)
+      waitedMs = waitMs
       if (this.#request.cancellation.isCancelled) return null
     }
     return null
@@ -128,13 +133,20 @@ class Run {
     }
   }
 
-  #note(target: PlannedTarget, startMs: number, tried: Tried): void {
-    const { circuits } = this.#deps
+  #note(target: PlannedTarget, startMs: number, tried: Tried, waitedMs: number): void {
+    const { circuits, live } = this.#deps
     const error = 'error' in tried ? tried.error : null
     // A stream is not well until it has ended.
     if ('answer' in tried) circuits.succeeded(target.model)
     else if (error !== null && isTargetAtFault(error)) circuits.failed(target.model, this.#now(), error.retryAfterMs)
     else if (error !== null) circuits.released(target.model)
+    if (!('stream' in tried)) {
+      live.ended(target.model, {
+        ttftMs: null,
+        totalMs: this.#now() - startMs,
+        errorClass: error?.errorClass ?? null,
+      })
+    }
     const since = (at: number) => Math.round(at - this.#request.startedAtMs)
     const firstTokenAt =
       'stream' in tried ? tried.stream.firstTokenAtMs : 'answer' in tried ? tried.answer.firstByteAtMs : null
@@ -147,6 +159,7 @@ class Run {
       status: error === null ? 200 : error.status,
       errorClass: error?.errorClass ?? null,
       isFallback: target.isFallback,
+      waitMs: Math.round(waitedMs),
     })
   }
 

@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Caller, Snapshot } from '#domain/snapshot.ts'
-import { callerOf, routesOf } from './access.ts'
+import { callerOf } from './access.ts'
+import { Allowances } from './allowances.ts'
 import { handleChat } from './chat.ts'
 import type { GatewayDeps, GatewayState } from './chat-context.ts'
 import { Circuits } from './circuits.ts'
+import { chatEndpoint, type Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
-import { type ApiError, type Head, invalidRequest, sendError } from './openai-error.ts'
+import { LiveStats } from './live-stats.ts'
+import { sendModels } from './models-list.ts'
+import { type ApiError, type ErrorReply, type Head, invalidRequest, sendError } from './openai-error.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { ShadowQueue } from './shadow-queue.ts'
 
@@ -29,16 +32,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
     random: deps.random,
     circuits: new Circuits(),
     retryBudget: new RetryBudget(),
+    live: new LiveStats(),
   })
   const shadow = new ShadowQueue()
-  const state: GatewayState = { ...deps, user: forwardDeps(), mirror: forwardDeps(), shadow }
+  const allowances = new Allowances()
+  const state: GatewayState = { ...deps, user: forwardDeps(), mirror: forwardDeps(), shadow, allowances }
   return {
     handle(req, res) {
       const path = pathOf(req)
       if (path !== '/v1' && !path.startsWith('/v1/')) return false
       const requestId = state.newId('req')
       const head: Head = { 'x-interlock-request-id': requestId, 'x-request-id': requestId }
-      serve(state, req, res, { path, requestId, head }).catch((error: unknown) => fault(state, res, head, error))
+      const endpoint = endpoints.get(path) ?? chatEndpoint
+      const reply: Request = { path, requestId, head, res, endpoint }
+      serve(state, req, reply).catch((error: unknown) => fault(state, reply, error))
       return true
     },
     shadowRefused: () => shadow.refused,
@@ -52,23 +59,26 @@ function pathOf(req: IncomingMessage): string {
   return query === -1 ? url : url.slice(0, query)
 }
 
-interface Request {
+interface Request extends ErrorReply {
   readonly path: string
-  readonly requestId: string
-  readonly head: Head
+  readonly endpoint: Endpoint
 }
 
-async function serve(state: GatewayState, req: IncomingMessage, res: ServerResponse, of: Request): Promise<void> {
-  const { path, requestId, head } = of
+/** Paths that are answered by a route's models, each in its dialect. */
+const endpoints: ReadonlyMap<string, Endpoint> = new Map([['/v1/chat/completions', chatEndpoint]])
+
+async function serve(state: GatewayState, req: IncomingMessage, of: Request): Promise<void> {
+  const { path, requestId, head, res, endpoint } = of
   const refused = refusalOfPath(req.method ?? '', path, head)
-  if (refused !== null) return end(req, res, head, refused)
+  if (refused !== null) return end(req, of, refused)
   const snapshot = state.table.current()
-  if (snapshot === null) return end(req, res, head, notReady)
+  if (snapshot === null) return end(req, of, notReady)
   const access = callerOf(req, snapshot)
-  if ('error' in access) return end(req, res, head, access.error)
+  if ('error' in access) return end(req, of, access.error)
   const { caller } = access
-  if (path === '/v1/chat/completions') return handleChat(state, req, res, { requestId, snapshot, caller, head })
-  sendModels(req, res, of, { caller, snapshot })
+  if (endpoints.has(path)) return handleChat(state, req, res, { requestId, endpoint, snapshot, caller, head })
+  const error = sendModels(of, path, { caller, snapshot })
+  if (error !== null) end(req, of, error)
 }
 
 const notReady: ApiError = {
@@ -82,7 +92,7 @@ const notReady: ApiError = {
 
 /** Paths and methods are refused before keys are looked at: they are public knowledge. */
 function refusalOfPath(method: string, path: string, head: Head): ApiError | null {
-  const allowed = path === '/v1/chat/completions' ? 'POST' : /^\/v1\/models(\/|$)/.test(path) ? 'GET' : null
+  const allowed = endpoints.has(path) ? 'POST' : /^\/v1\/models(\/|$)/.test(path) ? 'GET' : null
   if (allowed === null) {
     return invalidRequest(404, 'unknown_url', `Unknown request URL: ${method} ${path.slice(0, 200)}.`)
   }
@@ -92,62 +102,21 @@ function refusalOfPath(method: string, path: string, head: Head): ApiError | nul
 }
 
 /** Answers without having read the request's body, which is thrown away. */
-function end(req: IncomingMessage, res: ServerResponse, head: Head, error: ApiError): void {
+function end(req: IncomingMessage, reply: Request, error: ApiError): void {
   if (Number(req.headers['content-length'] ?? 0) > 65_536 || req.headers['transfer-encoding'] !== undefined) {
-    head['connection'] = 'close'
+    reply.head['connection'] = 'close'
   }
   req.resume()
-  sendError(res, error, head)
-}
-
-function sendModels(
-  req: IncomingMessage,
-  res: ServerResponse,
-  { path, head }: Request,
-  { caller, snapshot }: { readonly caller: Caller; readonly snapshot: Snapshot },
-): void {
-  const models = routesOf(caller, snapshot).map((entry) => ({
-    id: entry.name,
-    object: 'model',
-    created: 0,
-    owned_by: entry.owner,
-  }))
-  if (path === '/v1/models' || path === '/v1/models/') {
-    sendJson(res, head, { object: 'list', data: models })
-    return
-  }
-  const name = decoded(path.slice('/v1/models/'.length))
-  const found = models.find((model) => model.id === name)
-  if (found !== undefined) {
-    sendJson(res, head, found)
-    return
-  }
-  const message = `The model '${name.slice(0, 200)}' does not exist or you do not have access to it.`
-  end(req, res, head, invalidRequest(404, 'model_not_found', message, 'model'))
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-function sendJson(res: ServerResponse, head: Head, value: unknown): void {
-  const body = Buffer.from(JSON.stringify(value))
-  head['content-type'] = 'application/json; charset=utf-8'
-  head['content-length'] = body.length
-  res.writeHead(200, head).end(body)
+  sendError(reply, error)
 }
 
 /** A fault of ours: told as such, without a word of what it was. */
-function fault(state: GatewayState, res: ServerResponse, head: Head, error: unknown): void {
-  state.log.error({ err: error, requestId: head['x-request-id'] }, 'a request ended in a fault of the gateway')
-  if (res.headersSent) {
-    res.destroy()
+function fault(state: GatewayState, reply: Request, error: unknown): void {
+  state.log.error({ err: error, requestId: reply.requestId }, 'a request ended in a fault of the gateway')
+  if (reply.res.headersSent) {
+    reply.res.destroy()
     return
   }
   const message = 'The gateway had an error while processing your request.'
-  sendError(res, { status: 500, message, type: 'server_error', param: null, code: 'internal_error' }, head)
+  sendError(reply, { status: 500, message, type: 'server_error', param: null, code: 'internal_error' })
 }

@@ -1,5 +1,7 @@
 import { unitHash } from '#domain/bucket.ts'
-import type { Attempt, DecisionRecord } from '#domain/decision.ts'
+import type { Attempt, DecisionRecord, Warning } from '#domain/decision.ts'
+import { recordLive } from '#domain/live.ts'
+import { promptKey } from '#domain/prompt.ts'
 import { redactValue } from '#domain/redaction.ts'
 import type { CompletionRow, SettledScores } from '#store/live-log.ts'
 import type { Chat, GatewayDeps } from './chat-context.ts'
@@ -125,6 +127,8 @@ export interface Ending {
   readonly errorCode: string | null
   readonly usage: ArmResult['usage']
   readonly costMicroUsd: number | null
+  readonly priceVersion: number | null
+  readonly warnings: readonly Warning[]
   readonly ttftMs: number | null
   readonly totalMs: number
 }
@@ -132,24 +136,27 @@ export interface Ending {
 /** Adds a request to the decision log (B7): what was decided, why, and what came of it; no prompt, no answer. */
 export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): void {
   const { decision, facts, isDirect } = chat
+  const { prompt } = decision.version.spec
   const record: DecisionRecord = {
     requestId: chat.requestId,
     at: chat.atMs,
     route: decision.version.route,
     version: isDirect ? null : decision.version.version,
     versionDigest: isDirect ? null : decision.version.digest,
-    promptVersion: null,
+    promptVersion: prompt === undefined ? null : promptKey(prompt),
     proposal: decision.rollout?.proposal ?? null,
     arm: decision.arm,
     bucket: decision.bucket,
     rule: decision.rule,
     task: decision.task,
+    classification: decision.classification,
     reason: decision.reason,
     random: chat.random,
     snapshotEpoch: chat.snapshot.epoch,
     eligible: decision.eligible,
     excluded: decision.excluded,
     isStream: chat.request.isStream,
+    endpoint: chat.endpoint.name,
     keyId: chat.caller.keyId,
     metadata: redactValue(facts.metadata) as Readonly<Record<string, string>>,
     facts: {
@@ -161,6 +168,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
       capabilities: facts.capabilities,
       patterns: chat.patterns,
     },
+    live: recordLive(chat.live),
     ...ending,
   }
   deps.sink.push('decisions', record)

@@ -1,8 +1,11 @@
-import { decideTargets } from '#domain/routing.ts'
+import { quietLive } from '#domain/live.ts'
+import type { RouteVersion } from '#domain/route.ts'
+import { decideTargets, type TargetDecision } from '#domain/routing.ts'
 import type { ChatStream } from '#providers/provider.ts'
 import { Cancellation, ProviderError, type StreamEnd } from '#providers/provider.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
 import { bodyFor } from './chat-request.ts'
+import { classify } from './classify.ts'
 import { type Forwarded, forward } from './forward.ts'
 import { recordPair } from './live-evidence.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
@@ -15,13 +18,7 @@ export async function runMirror(state: GatewayState, chat: Chat, baseline: ArmRe
   const { rollout } = chat.decision
   if (rollout === null) return
   const startedAtMs = state.clock.monotonicMs()
-  const decision = decideTargets({
-    catalogue: chat.snapshot,
-    version: rollout.candidate,
-    request: chat.facts,
-    random: state.random(),
-    openCircuits: state.mirror.circuits.open(startedAtMs),
-  })
+  const decision = await decideFor(state, chat, rollout.candidate, startedAtMs)
   const forwarded: Forwarded =
     decision.refusal === null
       ? await forward(state.mirror, {
@@ -65,6 +62,27 @@ export async function runMirror(state: GatewayState, chat: Chat, baseline: ArmRe
     outputTokens: usage?.outputTokens ?? null,
     costMicroUsd: candidate.costMicroUsd,
     latencyMs: candidate.totalMs,
+  })
+}
+
+/** Where the candidate would send the request: the mirror's own circuits, what all users' calls have measured. */
+async function decideFor(
+  state: GatewayState,
+  chat: Chat,
+  version: RouteVersion,
+  nowMs: number,
+): Promise<TargetDecision> {
+  const task = await classify(state, { ...chat, version })
+  return decideTargets({
+    catalogue: chat.snapshot,
+    version,
+    request: chat.facts,
+    task,
+    random: state.random(),
+    live: {
+      ...quietLive(state.mirror.circuits.open(nowMs)),
+      targets: state.user.live.view(version, task.task),
+    },
   })
 }
 

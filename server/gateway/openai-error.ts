@@ -31,14 +31,22 @@ export function errorBody(error: ApiError): { error: Record<string, string | nul
 /** Headers of an answer while it is being made: sent in one piece, because setting them one by one costs more than routing. */
 export type Head = Record<string, string | number>
 
+/** Where an error goes, and in which dialect. */
+export interface ErrorReply {
+  readonly res: ServerResponse
+  readonly head: Head
+  readonly requestId: string
+  readonly endpoint: { errorBody(error: ApiError, requestId: string): unknown }
+}
+
 /** Answers with an error, besides what the head holds already. */
-export function sendError(res: ServerResponse, error: ApiError, head: Head): void {
-  res.end(beginError(res, error, head))
+export function sendError(reply: ErrorReply, error: ApiError): void {
+  reply.res.end(beginError(reply, error))
 }
 
 /** Sends the head of an error answer. @returns its body, still to be written */
-export function beginError(res: ServerResponse, error: ApiError, head: Head): Buffer {
-  const body = Buffer.from(JSON.stringify(errorBody(error)))
+export function beginError({ res, head, endpoint, requestId }: ErrorReply, error: ApiError): Buffer {
+  const body = Buffer.from(JSON.stringify(endpoint.errorBody(error, requestId)))
   head['content-type'] = 'application/json; charset=utf-8'
   head['content-length'] = body.length
   if (typeof error.retryAfterMs === 'number') head['retry-after'] = Math.max(1, Math.ceil(error.retryAfterMs / 1_000))

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { beginError, type Head, invalidRequest } from './openai-error.ts'
+import type { IncomingMessage } from 'node:http'
+import { beginError, type ErrorReply, invalidRequest } from './openai-error.ts'
 
 /** Longest request body. */
 export const maxBodyBytes = 4 * 1024 * 1024
@@ -7,10 +7,11 @@ export const maxBodyBytes = 4 * 1024 * 1024
 const drainMs = 1_000
 
 /** Reads a request's body. @returns null when it was too long (answered) or the client has gone */
-export function readBody(req: IncomingMessage, res: ServerResponse, head: Head): Promise<Buffer | null> {
+export function readBody(req: IncomingMessage, reply: ErrorReply): Promise<Buffer | null> {
+  const { res } = reply
   const announced = Number(req.headers['content-length'] ?? 0)
   if (announced > maxBodyBytes) {
-    refuse(req, res, head)
+    refuse(req, reply)
     return Promise.resolve(null)
   }
   return new Promise((resolve) => {
@@ -20,7 +21,7 @@ export function readBody(req: IncomingMessage, res: ServerResponse, head: Head):
       bytes += chunk.length
       if (bytes <= maxBodyBytes) chunks.push(chunk)
       else if (!res.headersSent) {
-        refuse(req, res, head)
+        refuse(req, reply)
         resolve(null)
       }
     })
@@ -33,10 +34,11 @@ export function readBody(req: IncomingMessage, res: ServerResponse, head: Head):
 
 /** The answer is written at once, and ended only when the client has stopped sending: ending it sooner would reset the
  * connection before the client reads it. */
-function refuse(req: IncomingMessage, res: ServerResponse, head: Head): void {
+function refuse(req: IncomingMessage, reply: ErrorReply): void {
+  const { res, head } = reply
   head['connection'] = 'close'
   const message = `The request is longer than ${maxBodyBytes} bytes.`
-  res.write(beginError(res, invalidRequest(413, 'request_too_large', message), head))
+  res.write(beginError(reply, invalidRequest(413, 'request_too_large', message)))
   const finish = () => {
     clearTimeout(timer)
     res.end()

@@ -108,7 +108,7 @@ function complete(deps: OpenAiDeps, request: ExchangeRequest): Promise<ChatAnswe
         const body = collector.whole()
         const result = readCompletion(status, headers, body, deps.clock.nowMs())
         if (result instanceof ProviderError) reject(result)
-        else resolve({ status, body, facts: result, firstByteAtMs })
+        else resolve({ status, body, facts: result, warnings: [], firstByteAtMs })
       },
       onError: reject,
     })
@@ -150,6 +150,7 @@ function stream(deps: OpenAiDeps, request: ExchangeRequest, isKept: boolean): Pr
             resolve({
               status,
               firstTokenAtMs,
+              warnings: [],
               flow: (consumer) => point.attach(consumer),
               resume: () => exchange.resume(),
             })

@@ -1,4 +1,4 @@
-import type { Usage } from '#domain/decision.ts'
+import type { Usage, Warning } from '#domain/decision.ts'
 import type { Provider } from '#domain/snapshot.ts'
 
 /** Why an attempt failed. Also the `errorClass` of an attempt in the decision log. */
@@ -101,6 +101,8 @@ export interface ChatAnswer {
   readonly status: number
   readonly body: Buffer
   readonly facts: AnswerFacts
+  /** Fields of the request that the provider could not honour. */
+  readonly warnings: readonly Warning[]
   /** Monotonic time at which the body began, milliseconds. */
   readonly firstByteAtMs: number
 }
@@ -123,6 +125,8 @@ export interface ChatStream {
   readonly status: number
   /** Monotonic time of the first content-bearing event, milliseconds. */
   readonly firstTokenAtMs: number
+  /** Fields of the request that the provider could not honour. */
+  readonly warnings: readonly Warning[]
   /** Hands over what was held back until the commit point, then everything that follows. */
   flow(consumer: StreamConsumer): void
   resume(): void

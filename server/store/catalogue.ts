@@ -11,9 +11,10 @@ export interface StoredProvider extends Provider {
   readonly updatedAt: number
 }
 
+/** A model as the catalogue is told of it; the version of its price is the catalogue's own. */
+export type NewModel = Omit<Model, 'priceVersion'>
+
 export interface StoredModel extends Model {
-  /** Rises whenever the price changes. */
-  readonly priceVersion: number
   readonly updatedAt: number
 }
 
@@ -65,7 +66,7 @@ export async function deleteProvider(tx: Tx, name: string): Promise<boolean> {
 }
 
 /** @returns true when the model is new */
-export async function putModel(tx: Tx, model: Model, at: number): Promise<boolean> {
+export async function putModel(tx: Tx, model: NewModel, at: number): Promise<boolean> {
   const known = await tx
     .selectFrom('models')
     .selectAll()
@@ -228,6 +229,7 @@ export function modelOf(row: Selectable<ModelsTable>): Model {
     maxOutputTokens: row.max_output_tokens,
     capabilities: row.capabilities,
     price: row.price,
+    priceVersion: row.price_version,
   }
 }
 
@@ -236,5 +238,5 @@ function toProvider(row: Selectable<ProvidersTable>): StoredProvider {
 }
 
 function toModel(row: Selectable<ModelsTable>): StoredModel {
-  return { ...modelOf(row), priceVersion: row.price_version, updatedAt: row.updated_at.getTime() }
+  return { ...modelOf(row), updatedAt: row.updated_at.getTime() }
 }

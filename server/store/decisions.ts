@@ -1,7 +1,9 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { Attempt, DecisionRecord, Exclusion } from '#domain/decision.ts'
+import type { Attempt, DecisionRecord, EndpointName, Exclusion, Warning } from '#domain/decision.ts'
 import type { Arm } from '#domain/evidence.ts'
+import { quietLive, type RecordedLive, recordLive } from '#domain/live.ts'
 import type { RecordedFacts } from '#domain/request-facts.ts'
+import type { TaskLabel } from '#domain/task.ts'
 import type { DecisionsTable, Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -78,6 +80,12 @@ function toDecision(row: Selectable<DecisionsTable>): DecisionRecord {
     keyId: row.key_id,
     metadata: row.metadata,
     facts: row.facts as RecordedFacts,
+    endpoint: row.endpoint as EndpointName,
+    classification: row.classification as TaskLabel | null,
+    // Rows from before it was kept.
+    live: (row.live as RecordedLive | null) ?? recordLive(quietLive()),
+    warnings: row.warnings as Warning[],
+    priceVersion: row.price_version,
   }
 }
 

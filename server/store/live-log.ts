@@ -199,6 +199,11 @@ function storedDecision(row: DecisionRecord) {
     key_id: row.keyId,
     metadata: row.metadata,
     facts: row.facts,
+    endpoint: row.endpoint,
+    classification: row.classification,
+    live: row.live,
+    warnings: row.warnings,
+    price_version: row.priceVersion,
   }
 }
 

@@ -93,6 +93,7 @@ export function loadSnapshot(db: Database): Promise<Snapshot> {
         providers,
         models,
         routes,
+        prompts: new Map(),
         callers,
       }
     })

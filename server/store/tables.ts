@@ -297,6 +297,11 @@ export interface DecisionsTable {
   key_id: string
   metadata: Json<Record<string, string>>
   facts: Json<unknown>
+  endpoint: Generated<string>
+  classification: JsonOrNull<unknown>
+  live: JsonOrNull<unknown>
+  warnings: ColumnType<unknown[], string | undefined, string>
+  price_version: number | null
 }
 
 export interface FeedbackTable {

@@ -1,3 +1,4 @@
+import { quietLive } from '#domain/live.ts'
 import { decideRoute } from '#domain/routing.ts'
 import { aModel, aProvider, aRollout, aRoute, aSnapshot, aVersion } from '#test/support/routing.ts'
 
@@ -20,7 +21,8 @@ const snapshot = aSnapshot({
 })
 const entry = snapshot.routes.get('r')
 if (entry === undefined) throw new Error('the route is there')
-const openCircuits = new Set<string>()
+const live = quietLive()
+const taskOf = () => ({ task: null, by: 'default', classifier: null, confidence: null, note: null }) as const
 const times: number[] = []
 for (let index = 0; index < 60_000; index += 1) {
   const request = {
@@ -36,7 +38,7 @@ for (let index = 0; index < 60_000; index += 1) {
     promptMatches: () => false,
   }
   const startedAt = performance.now()
-  decideRoute({ catalogue: snapshot, entry, request, random: 0.4, openCircuits, isLeaseValid: true })
+  decideRoute({ catalogue: snapshot, entry, request, random: 0.4, live, taskOf, isLeaseValid: true })
   if (index >= 10_000) times.push((performance.now() - startedAt) * 1_000)
 }
 times.sort((a, b) => a - b)

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { quietLive } from '#domain/live.ts'
 import { factsOfRecord, type RequestFacts } from '#domain/request-facts.ts'
 import type { Constraints, RouteSpec } from '#domain/route.ts'
 import { decideRoute, decideTargets, type RoutingInput } from '#domain/routing.ts'
 import type { Model, Provider, RouteEntry } from '#domain/snapshot.ts'
+import { plainLabelOf } from '#domain/task.ts'
 import { aModel, aProvider, aRollout, aRoute, aVersion } from '#test/support/routing.ts'
 
 const catalogue = {
@@ -50,7 +52,8 @@ function decide(entry: RouteEntry | RouteSpec, more: Partial<RoutingInput> = {})
     entry: 'name' in entry ? entry : aRoute('r', entry),
     request: facts(),
     random: 0.5,
-    openCircuits: new Set(),
+    live: quietLive(),
+    taskOf: (version) => plainLabelOf(version.spec, (more.request ?? facts()).metadata),
     isLeaseValid: true,
     ...more,
   })
@@ -161,7 +164,7 @@ describe('the pool and its constraints (A3)', () => {
   })
 
   it('passes over an open circuit and remembers what would have been first', () => {
-    const decision = decide({ models: ['us/large', 'us/small'] }, { openCircuits: new Set(['us/large']) })
+    const decision = decide({ models: ['us/large', 'us/small'] }, { live: quietLive(new Set(['us/large'])) })
     expect(models(decision)).toEqual(['us/small'])
     expect(decision.firstChoice).toBe('us/large')
     expect(decision.excluded).toContainEqual(expect.objectContaining({ model: 'us/large', by: 'circuit_open' }))
@@ -329,20 +332,21 @@ describe('a recorded decision', () => {
     fc.assert(
       fc.property(request, fc.double({ min: 0, max: 0.999_999, noNaN: true }), ({ isAsking, ...more }, random) => {
         const patterns: Record<string, boolean> = {}
-        const live = facts({
+        const asked = facts({
           ...more,
           promptMatches: (pattern) => {
             patterns[pattern.source] = isAsking
             return isAsking
           },
         })
-        const input = { catalogue, version, random, openCircuits: new Set<string>() }
-        const first = decideTargets({ ...input, request: live })
-        const { requestId, metadata, stream, promptMatches: _, ...rest } = live
+        const input = { catalogue, version, random, live: quietLive() }
+        const task = plainLabelOf(version.spec, asked.metadata)
+        const first = decideTargets({ ...input, request: asked, task })
+        const { requestId, metadata, stream, promptMatches: _, ...rest } = asked
         const record = JSON.parse(
           JSON.stringify({ requestId, metadata, isStream: stream, facts: { ...rest, patterns } }),
         )
-        expect(decideTargets({ ...input, request: factsOfRecord(record) })).toEqual(first)
+        expect(decideTargets({ ...input, request: factsOfRecord(record), task })).toEqual(first)
       }),
     )
   })

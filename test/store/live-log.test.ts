@@ -88,6 +88,11 @@ function decision(requestId: string): DecisionRecord {
     totalMs: 5.6,
     keyId: 'key',
     metadata: { team: 'x', ['__proto__']: 'y' },
+    endpoint: 'chat',
+    classification: null,
+    live: { openCircuits: [], targets: {}, budgetLeftMicroUsd: null, limitedProviders: {} },
+    warnings: [],
+    priceVersion: 3,
     facts: {
       inputTokens: 3,
       maxOutputTokens: null,

@@ -18,6 +18,7 @@ export function aModel(name: string, more: Partial<Model> = {}): Model {
     maxOutputTokens: null,
     capabilities: ['streaming', 'tools', 'json_schema', 'vision'],
     price: { input: 1_000_000, cachedInput: null, output: 2_000_000 },
+    priceVersion: 1,
     ...more,
   }
 }
@@ -69,6 +70,7 @@ export function aSnapshot(parts: {
     providers: new Map((parts.providers ?? []).map((provider) => [provider.name, provider])),
     models: new Map(models.map((model) => [`${model.provider}/${model.model}`, model])),
     routes: new Map((parts.routes ?? []).map((route) => [route.name, route])),
+    prompts: new Map(),
     callers: new Map(Object.entries(callers).map(([key, caller]) => [hash('sha256', key), caller])),
   }
 }

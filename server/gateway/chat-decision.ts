@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http'
+import type { LiveView } from '#domain/live.ts'
+import { decideTargets, decisionOf, splitRoute } from '#domain/routing.ts'
+import type { Caller, Snapshot } from '#domain/snapshot.ts'
+import { resolveModel } from './access.ts'
+import type { Chat, GatewayState } from './chat-context.ts'
+import { factsOf } from './chat-request.ts'
+import { classify } from './classify.ts'
+import type { Endpoint } from './endpoint.ts'
+import { metadataOf } from './metadata.ts'
+import type { ApiError, Head } from './openai-error.ts'
+
+/** What a client asked and who it is. */
+export interface ChatCaller {
+  readonly requestId: string
+  readonly endpoint: Endpoint
+  readonly snapshot: Snapshot
+  readonly caller: Caller
+  readonly head: Head
+}
+
+type Outcome = Chat | { readonly error: ApiError }
+
+/** From bytes to a decision; an error where the request cannot be routed at all. A promise only where a classifier has to be waited for. */
+export function decide(
+  state: GatewayState,
+  req: IncomingMessage,
+  bytes: Buffer,
+  from: ChatCaller,
+): Outcome | Promise<Outcome> {
+  const { requestId, endpoint, snapshot, caller } = from
+  const read = endpoint.read(bytes)
+  if ('error' in read) return read
+  const { request } = read
+  const resolved = resolveModel(request.model, caller, snapshot)
+  if ('error' in resolved) return resolved
+  const { entry, isDirect } = resolved
+  const startedAtMs = state.clock.monotonicMs()
+  const { facts, patterns } = factsOf(request, requestId, metadataOf(request, req.headers, caller.metadata))
+  const split = splitRoute({ entry, request: facts, isLeaseValid: state.table.isLeaseValid(startedAtMs) })
+  const atMs = state.clock.nowMs()
+  const base = { requestId, endpoint, atMs, startedAtMs, snapshot, caller, request, facts, patterns, isDirect }
+  const decideAs = (task: Awaited<ReturnType<typeof classify>>): Chat => {
+    const random = state.random()
+    const live: LiveView = {
+      openCircuits: state.user.circuits.open(startedAtMs),
+      targets: state.user.live.view(split.version, task.task),
+      ...state.allowances.view({ caller, route: entry.name, facts }),
+    }
+    const targets = decideTargets({ catalogue: snapshot, request: facts, version: split.version, task, random, live })
+    return { ...base, random, live, decision: decisionOf(split, targets), isMirrored: false }
+  }
+  const task = classify(state, { version: split.version, snapshot, request, facts })
+  return task instanceof Promise ? task.then(decideAs) : decideAs(task)
+}
