@@ -3,6 +3,7 @@ import express, { type Express, type Router } from 'express'
 import { controlRouter } from '#control/router.ts'
 import { type ErrorPage, errorHandler } from '#http/error-handler.ts'
 import { healthRouter, type Readiness } from '#http/health.ts'
+import { type MetricsPage, metricsRouter } from '#http/metrics.ts'
 import { requestContext } from '#http/request-context.ts'
 import { securityHeaders } from '#http/security-headers.ts'
 import type { Deps } from './deps.ts'
@@ -17,6 +18,7 @@ export interface AppParts {
   readonly pages: Router | null
   readonly renderErrorPage: (req: express.Request, page: ErrorPage) => string
   readonly readiness: () => Readiness
+  readonly metrics: MetricsPage
 }
 
 /** Everything but the data plane: health, the control plane's API, pages, errors. */
@@ -24,7 +26,7 @@ export function createControlApp(deps: Deps, parts: AppParts): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
-  app.use(healthRouter(parts.readiness))
+  app.use(healthRouter(parts.readiness), metricsRouter(parts.metrics))
   app.use(requestContext(deps.newId), securityHeaders())
   if (parts.pages !== null) {
     app.use(deps.control.authenticator.identify)

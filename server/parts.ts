@@ -1,7 +1,8 @@
 import { Router } from 'express'
 import { errorPages, reportPages } from '#control/report-pages.ts'
-import { createGateway } from '#gateway/handler.ts'
+import { createGateway, type Gateway } from '#gateway/handler.ts'
 import { csrfOf, viewerOf } from '#http/auth.ts'
+import { createMetrics } from '#infra/metrics.ts'
 import type { AppParts } from './app.ts'
 import type { Deps } from './deps.ts'
 
@@ -10,7 +11,11 @@ export function assembleParts(deps: Deps, isDraining: () => boolean): AppParts &
   const { config } = deps
   const isGateway = config.role === 'all' || config.role === 'gateway'
   const isControl = config.role === 'all' || config.role === 'control'
-  const gateway = isGateway ? createGateway({ ...deps, sink: deps.buffer, bootId: deps.identity.bootId }) : null
+  const metrics = createMetrics(() => gateway?.readings() ?? null)
+  const { observer } = metrics
+  const gateway: Gateway | null = isGateway
+    ? createGateway({ ...deps, sink: deps.buffer, bootId: deps.identity.bootId, observer })
+    : null
   const pageDeps = { db: deps.database.db, clock: deps.clock.nowMs, viewerOf, csrfOf, leaseMs: config.leaseMs }
   const pages = isControl ? Router().use(reportPages(pageDeps)) : null
   const readiness = () => {
@@ -25,6 +30,11 @@ export function assembleParts(deps: Deps, isDraining: () => boolean): AppParts &
     pages,
     renderErrorPage: errorPages(pageDeps),
     readiness,
+    metrics: {
+      ...metrics,
+      access: config.metrics,
+      callerOfHash: (hash) => deps.table.current()?.callers.get(hash),
+    },
     close: async () => gateway?.close(),
   }
 }

@@ -3,6 +3,7 @@ import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RoutingDecision } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import type { Log } from '#infra/log.ts'
+import type { Observer } from '#infra/observer.ts'
 import type { ProviderRegistry } from '#providers/registry.ts'
 import type { Allowances } from './allowances.ts'
 import type { ChatRequest } from './chat-request.ts'
@@ -23,6 +24,8 @@ export interface GatewayDeps {
   /** The live log: decisions, evidence, samples. */
   readonly sink: DecisionBuffer
   readonly log: Log
+  /** Metrics, traces and the log of what went wrong. */
+  readonly observer?: Observer
   /** Names this process in evidence; another at every start. */
   readonly bootId: string
 }

@@ -24,11 +24,15 @@ export async function handleChat(
   const { head, endpoint } = from
   const reply: Reply = { res, head, endpoint, requestId: from.requestId }
   const bytes = await readBody(req, reply)
-  if (bytes === null) return
+  if (bytes === null) {
+    if (res.headersSent) state.observer?.requestRefused(res.statusCode, 'request_too_large')
+    return
+  }
   const decided = decide(state, req, bytes, from)
   // Awaited only where a classifier has to be waited for.
   const found = decided instanceof Promise ? await decided : decided
   if ('error' in found) {
+    state.observer?.requestRefused(found.error.status, found.error.code)
     sendError(reply, found.error)
     return
   }
@@ -103,7 +107,7 @@ function finish(state: GatewayState, chat: Chat, reservation: Reservation | null
   }
   if (reservation !== null) state.allowances.settle(reservation, result)
   recordCompletion(state, chat, result)
-  recordDecision(state, chat, {
+  const record = recordDecision(state, chat, {
     model: target?.model ?? null,
     provider: target?.provider ?? null,
     attempts:
@@ -120,6 +124,7 @@ function finish(state: GatewayState, chat: Chat, reservation: Reservation | null
     ttftMs,
     totalMs,
   })
+  state.observer?.requestEnded(record, forwarded.overheadMs ?? null)
   mirror(state, chat, result)
 }
 

@@ -52,7 +52,11 @@ export interface ForwardRequest {
 }
 
 /** One answer, or why there is none. The last attempt of a stream is open: it ends with the stream. */
-export type Forwarded = { readonly attempts: readonly Attempt[] } & (
+export type Forwarded = {
+  readonly attempts: readonly Attempt[]
+  /** Time since the request was received that was spent neither calling a provider nor waiting to; absent: nobody was called. */
+  readonly overheadMs?: number
+} & (
   | { readonly kind: 'answer'; readonly target: PlannedTarget; readonly answer: ChatAnswer }
   | { readonly kind: 'stream'; readonly target: PlannedTarget; readonly stream: ChatStream }
   | { readonly kind: 'failed'; readonly target: PlannedTarget | null; readonly error: ProviderError }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readings } from '#infra/metrics.ts'
 import { callerOf } from './access.ts'
 import { Allowances } from './allowances.ts'
 import { handleChat } from './chat.ts'
@@ -6,6 +7,7 @@ import type { GatewayDeps, GatewayState } from './chat-context.ts'
 import { Circuits } from './circuits.ts'
 import { chatEndpoint, type Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
+import { readingsOf } from './gateway-readings.ts'
 import { LiveStats } from './live-stats.ts'
 import { sendModels } from './models-list.ts'
 import { type ApiError, type ErrorReply, type Head, invalidRequest, sendError } from './openai-error.ts'
@@ -18,8 +20,8 @@ export type { GatewayDeps } from './chat-context.ts'
 export interface Gateway {
   /** @returns false when the request is not for the gateway: nothing was read or written */
   handle(req: IncomingMessage, res: ServerResponse): boolean
-  /** Pairs that were not mirrored for want of room. */
-  readonly shadowRefused: () => number
+  /** Its state now, for metrics. */
+  readings(): Readings
   /** Waits for mirrored calls; the requests of users are the server's to drain. */
   close(): Promise<void>
 }
@@ -37,6 +39,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const shadow = new ShadowQueue()
   const allowances = new Allowances()
   const state: GatewayState = { ...deps, user: forwardDeps(), mirror: forwardDeps(), shadow, allowances }
+  let inFlight = 0
   return {
     handle(req, res) {
       const path = pathOf(req)
@@ -45,10 +48,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const head: Head = { 'x-interlock-request-id': requestId, 'x-request-id': requestId }
       const endpoint = endpoints.get(path) ?? chatEndpoint
       const reply: Request = { path, requestId, head, res, endpoint }
-      serve(state, req, reply).catch((error: unknown) => fault(state, reply, error))
+      inFlight += 1
+      serve(state, req, reply).then(
+        () => {
+          inFlight -= 1
+        },
+        (error: unknown) => {
+          inFlight -= 1
+          fault(state, reply, error)
+        },
+      )
       return true
     },
-    shadowRefused: () => shadow.refused,
+    readings: () => readingsOf(state, inFlight),
     close: () => shadow.close(),
   }
 }
@@ -70,15 +82,15 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map([['/v1/chat/completions
 async function serve(state: GatewayState, req: IncomingMessage, of: Request): Promise<void> {
   const { path, requestId, head, res, endpoint } = of
   const refused = refusalOfPath(req.method ?? '', path, head)
-  if (refused !== null) return end(req, of, refused)
+  if (refused !== null) return end(state, req, of, refused)
   const snapshot = state.table.current()
-  if (snapshot === null) return end(req, of, notReady)
+  if (snapshot === null) return end(state, req, of, notReady)
   const access = callerOf(req, snapshot)
-  if ('error' in access) return end(req, of, access.error)
+  if ('error' in access) return end(state, req, of, access.error)
   const { caller } = access
   if (endpoints.has(path)) return handleChat(state, req, res, { requestId, endpoint, snapshot, caller, head })
   const error = sendModels(of, path, { caller, snapshot })
-  if (error !== null) end(req, of, error)
+  if (error !== null) end(state, req, of, error)
 }
 
 const notReady: ApiError = {
@@ -102,11 +114,12 @@ function refusalOfPath(method: string, path: string, head: Head): ApiError | nul
 }
 
 /** Answers without having read the request's body, which is thrown away. */
-function end(req: IncomingMessage, reply: Request, error: ApiError): void {
+function end(state: GatewayState, req: IncomingMessage, reply: Request, error: ApiError): void {
   if (Number(req.headers['content-length'] ?? 0) > 65_536 || req.headers['transfer-encoding'] !== undefined) {
     reply.head['connection'] = 'close'
   }
   req.resume()
+  state.observer?.requestRefused(error.status, error.code)
   sendError(reply, error)
 }
 

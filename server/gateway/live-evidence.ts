@@ -134,7 +134,7 @@ export interface Ending {
 }
 
 /** Adds a request to the decision log (B7): what was decided, why, and what came of it; no prompt, no answer. */
-export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): void {
+export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): DecisionRecord {
   const { decision, facts, isDirect } = chat
   const { prompt } = decision.version.spec
   const record: DecisionRecord = {
@@ -172,4 +172,5 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
     ...ending,
   }
   deps.sink.push('decisions', record)
+  return record
 }

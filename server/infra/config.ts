@@ -21,6 +21,8 @@ export interface Config {
   readonly tickMs: number
   /** How long a gateway may serve a candidate without having heard from the control plane. */
   readonly leaseMs: number
+  /** Who may read `/metrics`. */
+  readonly metrics: 'loopback' | 'open' | 'key'
 }
 
 const schema = {
@@ -37,6 +39,7 @@ const schema = {
     INTERLOCK_LOG_LEVEL: { enum: ['debug', 'info', 'warn', 'error', 'silent'] },
     INTERLOCK_TICK_MS: { type: 'string', pattern: '^[0-9]{2,6}$' },
     INTERLOCK_LEASE_MS: { type: 'string', pattern: '^[0-9]{3,6}$' },
+    INTERLOCK_METRICS: { enum: ['loopback', 'open', 'key'] },
   },
 } as const
 
@@ -50,6 +53,7 @@ const expectations: Readonly<Record<string, string>> = {
   INTERLOCK_LOG_LEVEL: 'one of debug, info, warn, error, silent',
   INTERLOCK_TICK_MS: 'milliseconds, 10 to 999999',
   INTERLOCK_LEASE_MS: 'milliseconds, 100 to 999999',
+  INTERLOCK_METRICS: 'one of loopback, open, key',
 }
 
 /** An environment that this process cannot run with. The message never shows a value: it may be a secret. */
@@ -98,6 +102,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     logLevel: (set['INTERLOCK_LOG_LEVEL'] ?? 'info') as Config['logLevel'],
     tickMs: Number(set['INTERLOCK_TICK_MS'] ?? 1_000),
     leaseMs: Number(set['INTERLOCK_LEASE_MS'] ?? 15_000),
+    metrics: (set['INTERLOCK_METRICS'] ?? 'loopback') as Config['metrics'],
   })
 }
 

@@ -177,7 +177,7 @@ describe('shadow (D5)', () => {
     running.setSnapshot(snapshotWith({ stage: 'shadow', shareBp: 0, mirrorRate: 1 }, { timeouts: { totalMs: 30_000 } }))
     for (let index = 0; index < 100; index += 1) expect((await ask()).status).toBe(200)
     await until(() => now === 16)
-    expect(running.gateway.shadowRefused()).toBe(20)
+    expect(running.gateway.readings().shadowRefused).toBe(20)
     release()
     await running.settle()
     expect(most).toBe(16)
