@@ -5,6 +5,7 @@ import * as m0003 from '#migrations/0003_datasets_and_eval_runs.ts'
 import * as m0004 from '#migrations/0004_decision_log.ts'
 import * as m0005 from '#migrations/0005_people_and_audit.ts'
 import * as m0006 from '#migrations/0006_decision_details.ts'
+import * as m0007 from '#migrations/0007_budgets_and_limits.ts'
 import type { Database } from './database.ts'
 
 /** In order of application; a merged migration is never edited. */
@@ -15,6 +16,7 @@ const migrations: Record<string, Migration> = {
   '0004_decision_log': m0004,
   '0005_people_and_audit': m0005,
   '0006_decision_details': m0006,
+  '0007_budgets_and_limits': m0007,
 }
 
 /** A database written by a newer Interlock: starting would misread it. */

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
+import type { BudgetTables } from './budget-tables.ts'
 
 /** jsonb: read parsed, written as text by `json()` so that both database engines agree. */
 type Json<T> = ColumnType<T, string, string>
@@ -326,6 +327,11 @@ export interface ApiKeysTable {
   created_by: string
   created_at: Time
   revoked_at: TimeOrNull
+  models: JsonOrNull<string[]>
+  expires_at: TimeOrNull
+  rotated_at: TimeOrNull
+  previous_hash: ColumnType<string | null, string | null | undefined, string | null>
+  previous_until: TimeOrNull
 }
 
 export interface SessionsTable {
@@ -356,7 +362,7 @@ export interface IdempotencyKeysTable {
   created_at: Time
 }
 
-export interface Tables {
+export interface Tables extends BudgetTables {
   providers: ProvidersTable
   models: ModelsTable
   routes: RoutesTable
