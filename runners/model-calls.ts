@@ -63,6 +63,7 @@ export class ModelCalls {
       limits: { ...defaults, ...timeouts },
       cancellation: new Cancellation(),
       isKept: true,
+      maxOutputTokens: entry.maxOutputTokens,
     }
     const startedAt = { ms: 0 }
     const answer = await this.#gateOf(provider).run(() => this.#retrying(provider, call, startedAt))

@@ -22,7 +22,8 @@ export interface Attempt {
   /** HTTP status of the provider; null when none arrived. */
   readonly status: number | null
   /** null: answered. Else `timeout`, `connection`, `rate_limit`, `server_error`, `bad_request`, `auth`, `content_filter`,
-   * `context_length`, `invalid_response`, `stream_truncated`, `client_closed`. */
+   * `context_length`, `invalid_response`, `stream_truncated`, `client_closed`,
+   * `unsupported`. */
   readonly errorClass: string | null
   readonly isFallback: boolean
   /** Slept before this attempt; absent in records of older versions. */

@@ -78,6 +78,7 @@ function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation
   return forward(state.user, {
     targets: decision.targets,
     providers: snapshot.providers,
+    models: snapshot.models,
     spec: decision.version.spec,
     body: bodyFor(request, decision.version.spec.parameters ?? {}),
     isStream: request.isStream,

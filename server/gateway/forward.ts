@@ -1,7 +1,7 @@
 import type { Attempt } from '#domain/decision.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import type { PlannedTarget } from '#domain/routing.ts'
-import type { Provider } from '#domain/snapshot.ts'
+import type { Model, Provider } from '#domain/snapshot.ts'
 import {
   type Cancellation,
   type ChatAnswer,
@@ -41,6 +41,7 @@ export interface ForwardRequest {
   /** In the order of trial, at least one. */
   readonly targets: readonly PlannedTarget[]
   readonly providers: ReadonlyMap<string, Provider>
+  readonly models: ReadonlyMap<string, Model>
   readonly spec: RouteSpec
   readonly body: ChatBody
   readonly isStream: boolean
@@ -127,7 +128,9 @@ class Run {
     if (provider === undefined)
       return { error: new ProviderError('connection', 'the provider is not in the catalogue') }
     const model = target.model.slice(target.provider.length + 1)
-    const call = { provider, model, body, cancellation, isKept, limits: { ...timeouts, totalMs } }
+    const maxOutputTokens = this.#request.models.get(target.model)?.maxOutputTokens ?? null
+    const limits = { ...timeouts, totalMs }
+    const call = { provider, model, body, cancellation, isKept, maxOutputTokens, limits }
     try {
       const client = this.#deps.providers.clientFor(provider)
       return isStream ? { stream: await client.stream(call) } : { answer: await client.complete(call) }

@@ -24,6 +24,7 @@ export async function runMirror(state: GatewayState, chat: Chat, baseline: ArmRe
       ? await forward(state.mirror, {
           targets: decision.targets,
           providers: chat.snapshot.providers,
+          models: chat.snapshot.models,
           spec: rollout.candidate.spec,
           body: bodyFor(chat.request, rollout.candidate.spec.parameters ?? {}),
           isStream: chat.request.isStream,

@@ -92,6 +92,8 @@ export function errorOfProvider(error: ProviderError): ApiError {
       return serverError(502, 'upstream_invalid_response', `The provider's answer is unusable: ${error.message}.`)
     case 'stream_truncated':
       return serverError(502, 'stream_truncated', `The provider's answer was cut short: ${error.message}.`)
+    case 'unsupported':
+      return invalidRequest(400, 'unsupported_by_provider', words, upstream?.param ?? null)
     case 'client_closed':
       return serverError(499, 'client_closed', 'The client has gone.')
     case 'server_error':

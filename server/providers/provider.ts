@@ -14,6 +14,8 @@ export type ErrorClass =
   | 'invalid_response'
   | 'stream_truncated'
   | 'client_closed'
+  /** This provider has no way to say what the request asks; nothing was sent. */
+  | 'unsupported'
 
 /** The error a provider reported, in OpenAI's fields. May quote the request: passed to its sender, never logged. */
 export interface UpstreamError {
@@ -71,13 +73,19 @@ export interface ChatBody {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-export interface ChatCall {
+/** One call of a model, whatever is asked of it. */
+export interface ModelCall {
   readonly provider: Provider
   /** The model as the provider names it. */
   readonly model: string
   readonly body: ChatBody
   readonly limits: AttemptLimits
   readonly cancellation: Cancellation
+}
+
+export interface ChatCall extends ModelCall {
+  /** Most tokens the model can answer with, as the catalogue knows it: for providers that must be told a limit. */
+  readonly maxOutputTokens?: number | null
   /** Streams: keep the whole text of the answer (it will be scored); else only what metering needs. */
   readonly isKept: boolean
 }
@@ -132,12 +140,26 @@ export interface ChatStream {
   resume(): void
 }
 
+/** Embeddings in OpenAI's shape. */
+export interface EmbedAnswer {
+  readonly status: number
+  readonly body: Buffer
+  /** null: the provider reported none. */
+  readonly usage: Usage | null
+  /** Fields of the request that the provider could not honour. */
+  readonly warnings: readonly Warning[]
+  /** Monotonic time at which the body began, milliseconds. */
+  readonly firstByteAtMs: number
+}
+
 /** The port: one kind of provider. */
 export interface ChatProvider {
   /** @throws ProviderError */
   complete(call: ChatCall): Promise<ChatAnswer>
   /** Resolves at the commit point. @throws ProviderError for anything that goes wrong before it */
   stream(call: ChatCall): Promise<ChatStream>
+  /** Absent: the kind has no embeddings. @throws ProviderError */
+  embed?(call: ModelCall): Promise<EmbedAnswer>
 }
 
 /** Lets the owner of a request end whatever attempt is under way: the client has gone. */

@@ -2,12 +2,17 @@ import { isIP } from 'node:net'
 import { Agent, buildConnector } from 'undici'
 import type { Provider } from '#domain/snapshot.ts'
 import { createCredentialReader } from './credential.ts'
-import { createOpenAiProvider } from './openai.ts'
+import type { Dialect } from './dialect.ts'
+import { createHttpProvider } from './http-provider.ts'
+import { openAi } from './openai.ts'
 import type { ChatProvider } from './provider.ts'
 import { type AddressGuard, createAddressGuard, UpstreamAddressError } from './upstream-address.ts'
 
-/** Kinds of provider that can be called today; the catalogue refuses the others. */
-export const providerKinds: readonly Provider['kind'][] = ['openai']
+/** Every kind of provider: another is one file with its dialect, and its line here. */
+const dialects: readonly Dialect[] = [openAi]
+
+/** Kinds of provider that can be called; the catalogue refuses others. */
+export const providerKinds: readonly Provider['kind'][] = dialects.map((dialect) => dialect.kind)
 
 /** Upper bound of a connection attempt, whatever a route asks for. */
 const connectMs = 10_000
@@ -51,16 +56,18 @@ export function createProviderRegistry(options: RegistryOptions): ProviderRegist
     keepAliveTimeout: 10_000,
     connect: guardedConnector(guard),
   })
-  const openai = createOpenAiProvider({
+  const deps = {
     agent,
     clock: options.clock,
     readCredential: createCredentialReader(options.readEnvironment, options.clock.monotonicMs),
-  })
+  }
+  const clients = new Map(dialects.map((dialect) => [dialect.kind, createHttpProvider(deps, dialect)]))
   return {
     guard,
     clientFor(provider) {
-      if (provider.kind !== 'openai') throw new UnknownProviderKindError(provider)
-      return openai
+      const client = clients.get(provider.kind)
+      if (client === undefined) throw new UnknownProviderKindError(provider)
+      return client
     },
     close: () => agent.destroy(),
   }

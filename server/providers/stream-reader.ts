@@ -44,6 +44,11 @@ export class StreamReader {
     return this.#finishReason !== null
   }
 
+  /** Counts that came some other way than in the events: a client that did not ask for them is not sent them. */
+  noteUsage(usage: Usage): void {
+    this.#usage = usage
+  }
+
   /**
    * @param data of one event; null: a comment
    * @param isCommitted the answer has begun: chunks that only carry text need not be parsed

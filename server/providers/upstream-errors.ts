@@ -3,7 +3,7 @@ import { type ErrorClass, ProviderError, type UpstreamError } from './provider.t
 
 const contextCodes: readonly string[] = ['context_length_exceeded', 'string_above_max_length', 'request_too_large']
 const contextWords =
-  /context (?:length|window)|maximum context|too many (?:input )?tokens|prompt is too long|input is too long/i
+  /context (?:length|window|limit)|maximum context|too many (?:input )?tokens|prompt is too long|input is too long|exceeds the maximum number of (?:input )?tokens/i
 const filterCodes: readonly string[] = ['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation']
 /** A rate limit that waiting does not lift. */
 const quotaCodes: readonly string[] = ['insufficient_quota', 'billing_hard_limit_reached']
@@ -52,7 +52,9 @@ function classifyByCode(upstream: UpstreamError): ErrorClass {
   const words = `${upstream.code ?? ''} ${upstream.type ?? ''}`
   if (filterCodes.some((code) => words.includes(code))) return 'content_filter'
   if (isContextError(upstream)) return 'context_length'
-  if (/rate_limit/i.test(words)) return 'rate_limit'
+  if (/rate_limit|too_many_requests/i.test(words)) return 'rate_limit'
+  if (/authentication|permission|billing|insufficient_quota/i.test(words)) return 'auth'
+  if (/timeout/i.test(words)) return 'timeout'
   if (/invalid_request/i.test(words)) return 'bad_request'
   return 'server_error'
 }
@@ -80,7 +82,8 @@ export function upstreamErrorIn(parsed: unknown): UpstreamError | null {
   const fields = error as Readonly<Record<string, unknown>>
   return {
     message: textOf(fields['message']) ?? 'the provider gave no message',
-    type: textOf(fields['type']),
+    // Google's word for it.
+    type: textOf(fields['type']) ?? textOf(fields['status']),
     param: textOf(fields['param']),
     code: textOf(fields['code']),
   }
@@ -142,6 +145,7 @@ export function retryReasonOf(error: ProviderError): RetryReason | null {
  * not know (404) is our mistake, not the client's. */
 export function isWorthAnotherTarget(error: ProviderError): boolean {
   if (error.errorClass === 'bad_request') return error.status === 404
+  // Another kind of provider may take what this one has no words for.
   return error.errorClass !== 'client_closed'
 }
 
