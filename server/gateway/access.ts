@@ -9,18 +9,26 @@ export type Access<T> = T | { readonly error: ApiError }
 
 const bearer = /^Bearer +([^\s]{1,512})$/i
 
-/** The caller behind a request's key, from the snapshot: a database that is away keeps nobody out (E7). */
-export function callerOf(req: IncomingMessage, snapshot: Snapshot): Access<{ readonly caller: Caller }> {
-  const header = req.headers.authorization
-  if (header === undefined || header === '') {
+/**
+ * The caller behind a request's key, from the snapshot: a database that is away keeps nobody out (E7). The key stands in
+ * `Authorization`, or where that is missing in `x-api-key`, as Anthropic's clients send it.
+ */
+export function callerOf(req: IncomingMessage, snapshot: Snapshot, nowMs: number): Access<{ readonly caller: Caller }> {
+  const header = req.headers.authorization ?? ''
+  const named = req.headers['x-api-key']
+  const plain = typeof named === 'string' && named.length <= 512 ? named : ''
+  if (header === '' && plain === '') {
     const message =
       "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
     return { error: invalidRequest(401, 'invalid_api_key', message) }
   }
-  const key = bearer.exec(header)?.[1]
+  const key = header === '' ? plain : bearer.exec(header)?.[1]
   // Found by its hash: how far a guess agrees with a key cannot be told from the time this takes.
   const caller = key === undefined ? undefined : snapshot.callers.get(hash('sha256', key))
   if (caller === undefined) return { error: invalidRequest(401, 'invalid_api_key', 'Incorrect API key provided.') }
+  if (caller.expiresAtMs !== null && caller.expiresAtMs <= nowMs) {
+    return { error: invalidRequest(401, 'invalid_api_key', 'The API key has expired.') }
+  }
   if (caller.role !== 'gateway' && caller.role !== 'admin') {
     const message = `A key of role ${caller.role} may not call models; use one of role gateway.`
     return { error: { status: 403, message, type: 'permission_error', param: null, code: 'role_not_allowed' } }

@@ -120,7 +120,8 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'array' : typeof value
 }
 
-function typeError(param: string, wanted: string, value: unknown): ApiError {
+/** A value of the wrong type, in OpenAI's words. @param wanted with its article: `a string` */
+export function typeError(param: string, wanted: string, value: unknown): ApiError {
   const got = value === undefined ? 'nothing' : `${kindOf(value) === 'null' ? '' : 'a value of type '}${kindOf(value)}`
   return invalidRequest(
     400,

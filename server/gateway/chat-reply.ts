@@ -37,7 +37,7 @@ export async function answer(
   cancellation: Cancellation,
 ): Promise<Answered> {
   if (forwarded.kind === 'failed') return fail(state, reply, chat, forwarded)
-  const translation = chat.endpoint.translationOf(chat.request)
+  const translation = chat.endpoint.translationOf(chat)
   const base = { forwarded, facts: null, error: null, status: 200, errorCode: null, ttftMs: null }
   if (forwarded.kind === 'answer') {
     const { body, facts } = forwarded.answer

@@ -2,6 +2,7 @@ import type { RequestFacts } from '#domain/request-facts.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
 import type { ChatBody } from '#providers/provider.ts'
 import { checkFields } from './chat-fields.ts'
+import type { FieldNote, TranslatedRequest } from './dialect-fields.ts'
 import { additionOf, findFields, maxJsonDepth, type ObjectSpans, removalOf, replaceAll } from './json-edit.ts'
 import { type ApiError, invalidRequest } from './openai-error.ts'
 
@@ -24,7 +25,11 @@ export interface ChatRequest {
   readonly user: string | null
   readonly extras: ScoringExtras
   /** Fields of the client's dialect that a chat completion has no place for. */
-  readonly unmapped: readonly { readonly field: string; readonly detail: string }[]
+  readonly unmapped: readonly FieldNote[]
+  /** Fields that only translating adapters understand: lost where a provider takes chat completions as they are. */
+  readonly extensions: readonly FieldNote[]
+  /** The body as the client wrote it, in its own dialect; of a chat completion the same as `fields`. */
+  readonly source: Fields
   readonly bytes: Buffer
   readonly spans: ObjectSpans
 }
@@ -68,18 +73,14 @@ export function readChatRequest(bytes: Buffer): ReadResult {
   return error === null ? { request: requestOf(read.fields, bytes, read.spans) } : { error }
 }
 
-/**
- * A chat request that the gateway wrote itself, from another dialect.
- *
- * @param plain what providers that take chat completions as they are get to see
- * @param extended the same with what only translating adapters understand; routing and scoring read it too
- */
-export function chatRequestOf(plain: Fields, extended: Fields): ReadResult {
+/** A chat request that the gateway wrote itself, from another dialect. @param source what the client wrote */
+export function chatRequestOf({ plain, extended, notes, extensions }: TranslatedRequest, source: Fields): ReadResult {
   const bytes = Buffer.from(JSON.stringify(plain))
   const read = readObject(bytes)
   if ('error' in read) return read
   const error = checkFields(extended)
-  return error === null ? { request: requestOf(extended, bytes, read.spans) } : { error }
+  if (error !== null) return { error }
+  return { request: { ...requestOf(extended, bytes, read.spans), unmapped: notes, extensions, source } }
 }
 
 function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatRequest {
@@ -97,6 +98,8 @@ function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatReque
       schema: (interlock['schema'] ?? schemaOf(fields['response_format'])) as Fields | null,
     },
     unmapped: [],
+    extensions: [],
+    source: fields,
     bytes,
     spans,
   }

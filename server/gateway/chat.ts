@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Warning } from '#domain/decision.ts'
+import type { Provider } from '#domain/snapshot.ts'
 import { Cancellation, ProviderError } from '#providers/provider.ts'
 import type { Reservation } from './allowances.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
@@ -74,7 +75,7 @@ function admit(
 }
 
 function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation): Promise<Forwarded> {
-  const { decision, request, snapshot, startedAtMs } = chat
+  const { decision, endpoint, request, snapshot, startedAtMs } = chat
   return forward(state.user, {
     targets: decision.targets,
     providers: snapshot.providers,
@@ -82,7 +83,8 @@ function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation
     spec: decision.version.spec,
     body: bodyFor(request, decision.version.spec.parameters ?? {}),
     isStream: request.isStream,
-    isKept: decision.rollout !== null,
+    // A dialect's translator trusts that every event was read.
+    isKept: decision.rollout !== null || endpoint.name !== 'chat',
     startedAtMs,
     cancellation,
   })
@@ -134,9 +136,17 @@ const noWarnings: readonly Warning[] = []
 function warningsOf(chat: Chat, forwarded: Forwarded): readonly Warning[] {
   if (forwarded.kind === 'failed') return noWarnings
   const { warnings } = forwarded.kind === 'answer' ? forwarded.answer : forwarded.stream
-  const { unmapped } = chat.request
-  if (unmapped.length === 0) return warnings
-  return [...unmapped.map((field) => ({ ...field, model: forwarded.target.model })), ...warnings]
+  const { unmapped, extensions } = chat.request
+  if (unmapped.length === 0 && extensions.length === 0) return warnings
+  const { model, provider } = forwarded.target
+  const isPlain = takesPlainChat(chat.snapshot.providers.get(provider)?.kind)
+  const notes = isPlain ? [...unmapped, ...extensions] : unmapped
+  return [...notes.map((note) => ({ ...note, model })), ...warnings]
+}
+
+/** Kinds that are sent a chat completion's bytes; the others translate and say themselves what is lost. */
+function takesPlainChat(kind: Provider['kind'] | undefined): boolean {
+  return kind === 'openai' || kind === 'azure-openai'
 }
 
 function mirror(state: GatewayState, chat: Chat, result: ArmResult): void {

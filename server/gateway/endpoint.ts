@@ -1,5 +1,5 @@
 import type { EndpointName } from '#domain/decision.ts'
-import { type ReadResult, readChatRequest } from './chat-request.ts'
+import { type ChatRequest, type ReadResult, readChatRequest } from './chat-request.ts'
 import { type ApiError, errorBody } from './openai-error.ts'
 
 /** Turns a stream of chat completion events into another dialect's. */
@@ -8,6 +8,15 @@ export interface StreamTranslator {
   push(events: Buffer): Buffer
   /** The last bytes: the dialect's own end, or its error event. @param error null: the answer is whole */
   end(error: ApiError | null): Buffer
+}
+
+/** What an answer in another dialect may repeat of its request. */
+export interface Answered {
+  readonly requestId: string
+  /** Milliseconds since the epoch. */
+  readonly atMs: number
+  readonly request: ChatRequest
+  readonly facts: { readonly inputTokens: number }
 }
 
 /** How a dialect's answers are made of chat completions. */
@@ -25,7 +34,7 @@ export interface Endpoint {
   /** The request as a chat completion request; refusals name the client's own fields. */
   read(bytes: Buffer): ReadResult
   /** null: answers go out as they are. */
-  translationOf(request: { readonly fields: Readonly<Record<string, unknown>> }): Translation | null
+  translationOf(answered: Answered): Translation | null
   /** @param requestId some dialects repeat it in the body */
   errorBody(error: ApiError, requestId: string): unknown
 }

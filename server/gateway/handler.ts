@@ -9,8 +9,10 @@ import { chatEndpoint, type Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
 import { readingsOf } from './gateway-readings.ts'
 import { LiveStats } from './live-stats.ts'
+import { messagesEndpoint } from './messages-endpoint.ts'
 import { sendModels } from './models-list.ts'
 import { type ApiError, type ErrorReply, type Head, invalidRequest, sendError } from './openai-error.ts'
+import { responsesEndpoint } from './responses-endpoint.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { ShadowQueue } from './shadow-queue.ts'
 
@@ -46,7 +48,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (path !== '/v1' && !path.startsWith('/v1/')) return false
       const requestId = state.newId('req')
       const head: Head = { 'x-interlock-request-id': requestId, 'x-request-id': requestId }
-      const endpoint = endpoints.get(path) ?? chatEndpoint
+      if (isAnthropic(path)) head['request-id'] = requestId
+      const endpoint = endpoints.get(path) ?? (isAnthropic(path) ? messagesEndpoint : chatEndpoint)
       const reply: Request = { path, requestId, head, res, endpoint }
       inFlight += 1
       serve(state, req, reply).then(
@@ -71,13 +74,22 @@ function pathOf(req: IncomingMessage): string {
   return query === -1 ? url : url.slice(0, query)
 }
 
+/** Anthropic's clients read the request's id under a name of their own. */
+function isAnthropic(path: string): boolean {
+  return path === '/v1/messages' || path.startsWith('/v1/messages/')
+}
+
 interface Request extends ErrorReply {
   readonly path: string
   readonly endpoint: Endpoint
 }
 
 /** Paths that are answered by a route's models, each in its dialect. */
-const endpoints: ReadonlyMap<string, Endpoint> = new Map([['/v1/chat/completions', chatEndpoint]])
+const endpoints: ReadonlyMap<string, Endpoint> = new Map([
+  ['/v1/chat/completions', chatEndpoint],
+  ['/v1/responses', responsesEndpoint],
+  ['/v1/messages', messagesEndpoint],
+])
 
 async function serve(state: GatewayState, req: IncomingMessage, of: Request): Promise<void> {
   const { path, requestId, head, res, endpoint } = of
@@ -85,7 +97,7 @@ async function serve(state: GatewayState, req: IncomingMessage, of: Request): Pr
   if (refused !== null) return end(state, req, of, refused)
   const snapshot = state.table.current()
   if (snapshot === null) return end(state, req, of, notReady)
-  const access = callerOf(req, snapshot)
+  const access = callerOf(req, snapshot, state.clock.nowMs())
   if ('error' in access) return end(state, req, of, access.error)
   const { caller } = access
   if (endpoints.has(path)) return handleChat(state, req, res, { requestId, endpoint, snapshot, caller, head })
