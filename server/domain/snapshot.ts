@@ -1,5 +1,7 @@
+import type { Budget } from './budget.ts'
 import type { SplitUnit } from './plan.ts'
 import type { PromptTemplate } from './prompt.ts'
+import type { Limits } from './rate-limit.ts'
 import type { RouteVersion } from './route.ts'
 
 /** Micro-dollars per million tokens, integers. cachedInput null: cached tokens cost the input price. */
@@ -17,11 +19,7 @@ export interface Provider {
   readonly credential: string | null
   readonly region: string | null
   readonly dataPolicies: readonly string[]
-  readonly limits: {
-    readonly requestsPerMinute?: number
-    readonly tokensPerMinute?: number
-    readonly concurrency?: number
-  }
+  readonly limits: Limits
 }
 
 export interface Model {
@@ -78,6 +76,10 @@ export interface Caller {
   readonly metadata: Readonly<Record<string, string>>
   /** Routes this key may call; null: all. `provider/model` entries allow addressing a model directly; `*` allows any. */
   readonly routes: readonly string[] | null
+  /** `provider/model` references this key may reach, by whatever route; null: all. */
+  readonly models: readonly string[] | null
+  /** Milliseconds since the epoch; null: never. */
+  readonly expiresAtMs: number | null
 }
 
 /** Everything a gateway needs to serve, swapped whole. */
@@ -92,6 +94,10 @@ export interface Snapshot {
   readonly routes: ReadonlyMap<string, RouteEntry>
   /** By `name@version`; those that served versions name. */
   readonly prompts: ReadonlyMap<string, PromptTemplate>
-  /** By sha256 (hex) of the whole key. */
+  /** By sha256 (hex) of the whole key; a rotated key is there under both secrets until the old one runs out. */
   readonly callers: ReadonlyMap<string, Caller>
+  /** By `scope:name` (`scopeKey`). */
+  readonly budgets: ReadonlyMap<string, readonly Budget[]>
+  /** By `scope:name`. */
+  readonly limits: ReadonlyMap<string, Limits>
 }

@@ -46,7 +46,7 @@ export function createAuthenticator(db: Database, clock: { nowMs(): number }): A
     const known = cache.get(hash)
     if (known !== undefined && known.until > clock.nowMs()) return known.caller
     const asked = generation
-    const caller = await findCallerByHash(db, hash)
+    const caller = await findCallerByHash(db, hash, clock.nowMs())
     cache.delete(hash)
     if (caller === null) return null
     if (cache.size >= cacheSize) cache.clear()
@@ -62,7 +62,7 @@ export function createAuthenticator(db: Database, clock: { nowMs(): number }): A
       if (key === undefined) return { kind: 'none', refusal: 'authorization must be "Bearer KEY"' }
       const caller = await callerOfKey(key)
       return caller === null
-        ? { kind: 'none', refusal: 'the key is not known, or it was revoked' }
+        ? { kind: 'none', refusal: 'the key is not known, was revoked, or has expired' }
         : { kind: 'key', caller }
     }
     const cookie = readSessionCookie(req)

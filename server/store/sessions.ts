@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Caller } from '#domain/snapshot.ts'
-import { toCaller } from './callers.ts'
+import { callerColumns, toCaller } from './callers.ts'
 import type { Tx } from './database.ts'
 import type { Tables } from './tables.ts'
 
@@ -38,18 +38,11 @@ export async function findSession(
   const row = await db
     .selectFrom('sessions')
     .innerJoin('api_keys', 'api_keys.id', 'sessions.key_id')
-    .select([
-      'api_keys.id',
-      'api_keys.name',
-      'api_keys.principal',
-      'api_keys.role',
-      'api_keys.metadata',
-      'api_keys.routes',
-      'sessions.csrf',
-    ])
+    .select([...callerColumns, 'sessions.csrf'])
     .where('sessions.id_hash', '=', idHash)
     .where('sessions.expires_at', '>', new Date(nowMs))
     .where('api_keys.revoked_at', 'is', null)
+    .where((eb) => eb.or([eb('api_keys.expires_at', 'is', null), eb('api_keys.expires_at', '>', new Date(nowMs))]))
     .executeTakeFirst()
   return row === undefined ? null : { caller: toCaller(row), csrf: row.csrf }
 }

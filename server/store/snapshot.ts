@@ -4,10 +4,12 @@ import { canonicalDigest } from '#domain/canonical.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import { liveStageOf, openStatuses, type ProposalState } from '#domain/proposal.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
-import type { Caller, LiveRollout, Model, Provider, RouteEntry, Snapshot } from '#domain/snapshot.ts'
-import { toCaller } from './callers.ts'
+import type { LiveRollout, Model, Provider, RouteEntry, Snapshot } from '#domain/snapshot.ts'
+import { readBudgets } from './budgets.ts'
+import { readCallers } from './callers.ts'
 import type { Database, OpenDatabase, Tx } from './database.ts'
 import { epochChannel } from './epoch.ts'
+import { readLimits } from './limits.ts'
 import { readCatalogueIn } from './submission.ts'
 
 /** Where a gateway gets its snapshots from, and says that it lives. */
@@ -95,6 +97,8 @@ export function loadSnapshot(db: Database): Promise<Snapshot> {
         routes,
         prompts: new Map(),
         callers,
+        budgets: await readBudgets(tx),
+        limits: await readLimits(tx),
       }
     })
 }
@@ -106,15 +110,6 @@ function digestOf(
 ): string {
   const sorted = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
   return canonicalDigest([sorted(providers), sorted(models), sorted(routes)])
-}
-
-async function readCallers(tx: Tx): Promise<Map<string, Caller>> {
-  const rows = await tx
-    .selectFrom('api_keys')
-    .select(['hash', 'id', 'name', 'principal', 'role', 'metadata', 'routes'])
-    .where('revoked_at', 'is', null)
-    .execute()
-  return new Map(rows.map((row) => [row.hash, toCaller(row)]))
 }
 
 async function readRoutes(tx: Tx): Promise<Map<string, RouteEntry>> {

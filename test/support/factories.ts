@@ -12,7 +12,17 @@ import { changeProposal, insertProposal, insertRouteVersion, readProposal } from
 export function aCaller(overrides: Partial<Caller> = {}): Caller {
   const name = overrides.name ?? 'grace'
   const role: Role = 'approver'
-  return { keyId: `key_${name}`, name, principal: name, role, metadata: {}, routes: null, ...overrides }
+  return {
+    keyId: `key_${name}`,
+    name,
+    principal: name,
+    role,
+    metadata: {},
+    routes: null,
+    models: null,
+    expiresAtMs: null,
+    ...overrides,
+  }
 }
 
 export function aBar(overrides: Partial<Bar> = {}): Bar {

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto'
+import type { Budget } from '#domain/budget.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
+import type { Limits } from '#domain/rate-limit.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
 import type { Caller, LiveRollout, Model, Provider, RouteEntry, Snapshot } from '#domain/snapshot.ts'
 
@@ -53,7 +55,17 @@ export function aRollout(
 }
 
 export function aCaller(more: Partial<Caller> = {}): Caller {
-  return { keyId: 'key_1', name: 'app', principal: 'app', role: 'gateway', metadata: {}, routes: null, ...more }
+  return {
+    keyId: 'key_1',
+    name: 'app',
+    principal: 'app',
+    role: 'gateway',
+    metadata: {},
+    routes: null,
+    models: null,
+    expiresAtMs: null,
+    ...more,
+  }
 }
 
 export function aSnapshot(parts: {
@@ -61,6 +73,9 @@ export function aSnapshot(parts: {
   readonly models?: readonly (Model | string)[]
   readonly routes?: readonly RouteEntry[]
   readonly callers?: Readonly<Record<string, Caller>>
+  /** By `scope:name`. */
+  readonly budgets?: Readonly<Record<string, readonly Budget[]>>
+  readonly limits?: Readonly<Record<string, Limits>>
 }): Snapshot {
   const models = (parts.models ?? []).map((model) => (typeof model === 'string' ? aModel(model) : model))
   const callers = parts.callers ?? { [testKey]: aCaller() }
@@ -71,6 +86,8 @@ export function aSnapshot(parts: {
     models: new Map(models.map((model) => [`${model.provider}/${model.model}`, model])),
     routes: new Map((parts.routes ?? []).map((route) => [route.name, route])),
     prompts: new Map(),
+    budgets: new Map(Object.entries(parts.budgets ?? {})),
+    limits: new Map(Object.entries(parts.limits ?? {})),
     callers: new Map(Object.entries(callers).map(([key, caller]) => [hash('sha256', key), caller])),
   }
 }
