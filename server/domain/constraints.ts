@@ -1,7 +1,11 @@
+import { excludeByLatency, excludeByQuality } from './constraints-live.ts'
 import { expectedCostMicroUsd } from './cost.ts'
 import type { Exclusion } from './decision.ts'
+import { type LiveView, quietLive } from './live.ts'
+import { dollars } from './money.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { Constraints, ModelRef } from './route.ts'
+import { sensitivityProblem } from './sensitivity.ts'
 import type { Model, Provider } from './snapshot.ts'
 
 /** The part of a snapshot that decides what a model may do. */
@@ -10,9 +14,19 @@ export interface Catalogue {
   readonly providers: ReadonlyMap<string, Provider>
 }
 
+/** What a model is judged by. */
+export interface Judged {
+  readonly request: RequestFacts
+  readonly catalogue: Catalogue
+  /** Of the route and of the rule that matched: all hold. */
+  readonly constraints: readonly Constraints[]
+  readonly live: Pick<LiveView, 'targets' | 'budgetLeftMicroUsd' | 'limitedProviders'>
+}
+
+const quiet = quietLive()
+
 /**
- * Every reason why one model may not take one request; none: it is eligible. Depends on nothing but its arguments, so the
- * order of a pool never changes an exclusion (A3).
+ * Every reason but those that live measurements give: what a catalogue alone can tell.
  *
  * @param constraints of the route and of the rule that matched: all hold
  */
@@ -22,6 +36,15 @@ export function exclusionsOf(
   request: RequestFacts,
   catalogue: Catalogue,
 ): Exclusion[] {
+  return judgeTarget(model, { constraints, request, catalogue, live: quiet })
+}
+
+/**
+ * Every reason why one model may not take one request; none: it is eligible. Depends on nothing but its arguments, so the
+ * order of a pool never changes an exclusion (A3). Circuits are not among them: see routing.ts, `firstChoice`.
+ */
+export function judgeTarget(model: ModelRef, judged: Judged): Exclusion[] {
+  const { request, catalogue, constraints, live } = judged
   const entry = catalogue.models.get(model)
   const provider = entry === undefined ? undefined : catalogue.providers.get(entry.provider)
   if (entry === undefined || provider === undefined) {
@@ -33,11 +56,29 @@ export function exclusionsOf(
     if (!entry.capabilities.includes(name)) exclude('capability', `the request needs ${name}`)
   }
   excludeByLength(entry, request, exclude)
+  const problem = sensitivityProblem(request.metadata['sensitivity'], provider.dataPolicies, constraints)
+  if (problem !== null) exclude('sensitivity', problem)
   for (const constraint of constraints) {
     excludeByPlace(provider, constraint, exclude)
     excludeByOffer(entry, request, constraint, exclude)
+    if (constraint.maxLatencyMs !== undefined) {
+      excludeByLatency(constraint.maxLatencyMs, live.targets.get(model), exclude)
+    }
+    if (constraint.minQuality !== undefined) excludeByQuality(constraint.minQuality, live.targets.get(model), exclude)
   }
+  excludeByAllowance(entry, judged, exclude)
   return found
+}
+
+/** Budget and rate limit left. A model without a price cannot be held to a budget: unknown is never 0. */
+function excludeByAllowance(model: Model, { request, live }: Judged, exclude: Exclude): void {
+  const limited = live.limitedProviders.get(model.provider)
+  if (limited !== undefined) exclude('rate_limit', limited)
+  const left = live.budgetLeftMicroUsd
+  if (left === null) return
+  const expected = expectedCostMicroUsd(model, request.inputTokens, request.maxOutputTokens)
+  if (expected === null) exclude('unpriced', 'a budget applies, which needs a price')
+  else if (expected > left) exclude('budget', `expected $${dollars(expected)}, the budget has $${dollars(left)} left`)
 }
 
 type Exclude = (by: string, detail: string) => void
@@ -75,9 +116,4 @@ function excludeByOffer(model: Model, request: RequestFacts, constraint: Constra
   const limit = constraint.maxCostUsd * 1_000_000
   if (expected === null) exclude('unpriced', `the limit of $${constraint.maxCostUsd} needs a price`)
   else if (expected > limit) exclude('max_cost', `expected $${dollars(expected)}, limit $${constraint.maxCostUsd}`)
-}
-
-/** Micro-dollars as dollars with the six digits that matter. */
-export function dollars(microUsd: number): string {
-  return (microUsd / 1_000_000).toFixed(6)
 }

@@ -24,13 +24,17 @@ export function costMicroUsd(price: Price | null, usage: Usage | null): number |
  * What a request is expected to cost before it is answered, micro-dollars, not rounded.
  *
  * @param maxOutputTokens asked for by the request; null: `assumedOutputTokens`, or the model's own limit where that is less
+ * @param cachedShare part of the input expected at the cached price, 0 to 1; 0 where a limit must hold whatever the cache does
  */
 export function expectedCostMicroUsd(
   model: { readonly price: Price | null; readonly maxOutputTokens: number | null },
   inputTokens: number,
   maxOutputTokens: number | null,
+  cachedShare = 0,
 ): number | null {
   if (model.price === null) return null
+  const { input, cachedInput } = model.price
+  const inputPrice = input + cachedShare * ((cachedInput ?? input) - input)
   const output = Math.min(maxOutputTokens ?? assumedOutputTokens, model.maxOutputTokens ?? Number.POSITIVE_INFINITY)
-  return (inputTokens * model.price.input + output * model.price.output) / 1_000_000
+  return (inputTokens * inputPrice + output * model.price.output) / 1_000_000
 }

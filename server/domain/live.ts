@@ -19,14 +19,41 @@ export interface QualityScore {
 export interface TargetMeasure {
   /** Requests of this process that it has not answered yet. */
   readonly inFlight: number
-  /** Answers behind the quantiles. */
+  /** Answers measured lately: behind `totalMs`. */
   readonly samples: number
+  /** First tokens measured lately: behind `ttftMs`. */
+  readonly ttftSamples: number
   /** Time to the first token of streams; null: too few measured. */
   readonly ttftMs: Quantiles | null
   /** Time to the whole answer; null: too few measured. */
   readonly totalMs: Quantiles | null
   /** By metric, for the task of the request; a metric that is absent was never scored. */
   readonly quality: Readonly<Record<string, QualityScore>>
+  /** Share of prompt tokens lately billed at the cached price, 0 to 1; null: not known. */
+  readonly cachedShare: number | null
+}
+
+/** A model of which nothing is known. */
+export const unknownTarget: TargetMeasure = {
+  inFlight: 0,
+  samples: 0,
+  ttftSamples: 0,
+  ttftMs: null,
+  totalMs: null,
+  quality: {},
+  cachedShare: null,
+}
+
+/** What of a view a decision has read: only that is kept with it. */
+export interface Consulted {
+  /** The pool and the fallbacks. */
+  readonly models: readonly ModelRef[]
+  readonly providers: readonly string[]
+  readonly inFlight: boolean
+  /** Times and how many of them. */
+  readonly latency: boolean
+  readonly cachedShare: boolean
+  readonly quality: boolean
 }
 
 /** All that routing reads besides snapshot, request and random number. With it recorded, a decision can be made again. */
@@ -41,10 +68,10 @@ export interface LiveView {
   readonly limitedProviders: ReadonlyMap<string, string>
 }
 
-/** A view as the decision log keeps it. */
+/** A view as the decision log keeps it: what was consulted, no more. */
 export interface RecordedLive {
   readonly openCircuits: readonly ModelRef[]
-  readonly targets: Readonly<Record<ModelRef, TargetMeasure>>
+  readonly targets: Readonly<Record<ModelRef, Partial<TargetMeasure>>>
   readonly budgetLeftMicroUsd: number | null
   readonly limitedProviders: Readonly<Record<string, string>>
 }
@@ -58,26 +85,57 @@ export function quietLive(openCircuits: ReadonlySet<ModelRef> = nothingOpen): Li
   return { openCircuits, targets: nothingMeasured, budgetLeftMicroUsd: null, limitedProviders: nothingLimited }
 }
 
-const quietRecord: RecordedLive = { openCircuits: [], targets: {}, budgetLeftMicroUsd: null, limitedProviders: {} }
+export const quietRecord: RecordedLive = {
+  openCircuits: [],
+  targets: {},
+  budgetLeftMicroUsd: null,
+  limitedProviders: {},
+}
 
-/** The view as it is kept. Nearly every request sees a quiet one, which costs nothing. */
-export function recordLive(view: LiveView): RecordedLive {
+/** A copy of what a decision has read, taken at once: measurements go on. Nearly every request reads nothing, which costs nothing. */
+export function recordLive(view: LiveView, consulted: Consulted): RecordedLive {
   const { openCircuits, targets, budgetLeftMicroUsd, limitedProviders } = view
-  const isQuiet = openCircuits.size === 0 && targets.size === 0 && limitedProviders.size === 0
-  if (isQuiet && budgetLeftMicroUsd === null) return quietRecord
-  return {
-    openCircuits: [...openCircuits],
-    targets: Object.fromEntries(targets),
-    budgetLeftMicroUsd,
-    limitedProviders: Object.fromEntries(limitedProviders),
+  const { inFlight, latency, cachedShare, quality } = consulted
+  const isMeasured = targets.size > 0 && (inFlight || latency || cachedShare || quality)
+  if (!isMeasured && openCircuits.size === 0 && limitedProviders.size === 0 && budgetLeftMicroUsd === null) {
+    return quietRecord
   }
+  const limited = consulted.providers.flatMap((name) => {
+    const why = limitedProviders.get(name)
+    return why === undefined ? [] : [[name, why] as const]
+  })
+  return {
+    openCircuits: openCircuits.size === 0 ? [] : consulted.models.filter((model) => openCircuits.has(model)),
+    targets: isMeasured ? recordTargets(targets, consulted) : {},
+    budgetLeftMicroUsd,
+    limitedProviders: Object.fromEntries(limited),
+  }
+}
+
+function recordTargets(
+  targets: LiveView['targets'],
+  { models, inFlight, latency, cachedShare, quality }: Consulted,
+): Record<ModelRef, Partial<TargetMeasure>> {
+  const recorded: Record<ModelRef, Partial<TargetMeasure>> = {}
+  for (const model of models) {
+    const measure = targets.get(model)
+    if (measure === undefined) continue
+    const { samples, ttftSamples, ttftMs, totalMs } = measure
+    recorded[model] = {
+      ...(inFlight && { inFlight: measure.inFlight }),
+      ...(latency && { samples, ttftSamples, ttftMs, totalMs }),
+      ...(cachedShare && { cachedShare: measure.cachedShare }),
+      ...(quality && { quality: measure.quality }),
+    }
+  }
+  return recorded
 }
 
 /** The view that a recorded decision was made with. */
 export function liveOfRecord(record: RecordedLive): LiveView {
   return {
     openCircuits: new Set(record.openCircuits),
-    targets: new Map(Object.entries(record.targets)),
+    targets: new Map(Object.entries(record.targets).map(([model, known]) => [model, { ...unknownTarget, ...known }])),
     budgetLeftMicroUsd: record.budgetLeftMicroUsd,
     limitedProviders: new Map(Object.entries(record.limitedProviders)),
   }

@@ -23,12 +23,36 @@ export interface Condition {
 
 export type StrategyName = 'priority' | 'weighted' | 'least-busy' | 'cost' | 'latency' | 'quality' | 'hybrid'
 
+export type LatencyQuantile = 'p50' | 'p95' | 'p99'
+export type HybridPart = 'cost' | 'quality' | 'latency'
+
+/** One step of a hybrid's `order`: a sort (with tolerance), a filter (`min` or `max` alone), or both. */
+export interface SortKey {
+  readonly by: HybridPart
+  /** How far behind the best a target may be and still count as equal: score points for quality, a ratio for cost and latency. */
+  readonly within?: number
+  /** quality: the least score. */
+  readonly min?: number
+  /** cost: US dollars for the request; latency: milliseconds. */
+  readonly max?: number
+  /** quality: an evaluator's name; latency: `ttft` or `total`. */
+  readonly metric?: string
+  /** latency. */
+  readonly quantile?: LatencyQuantile
+}
+
 export interface Select {
   readonly strategy: StrategyName
-  /** `cost` only: the author accepts that no quality floor stands behind the cheapest model. */
+  /** The author accepts that no quality floor stands behind the cheapest model. */
   readonly acceptAnyQuality?: boolean
-  /** `hybrid` only. */
-  readonly order?: readonly { readonly by: 'cost' | 'quality' | 'latency'; readonly within?: number }[]
+  /** quality: an evaluator's name; latency: `ttft` or `total`. */
+  readonly metric?: string
+  /** latency. */
+  readonly quantile?: LatencyQuantile
+  /** hybrid: one after the other. */
+  readonly order?: readonly SortKey[]
+  /** hybrid: added up to one score. */
+  readonly weights?: Readonly<Partial<Record<HybridPart, number>>>
 }
 
 export interface Constraints {
@@ -39,6 +63,8 @@ export interface Constraints {
   readonly maxCostUsd?: number
   readonly maxLatencyMs?: { readonly p50?: number; readonly p95?: number; readonly p99?: number }
   readonly minQuality?: { readonly metric: string; readonly score: number }
+  /** Data policies that a provider must state for requests of a sensitivity (sensitivity.ts), by level. */
+  readonly sensitivity?: Readonly<Record<string, readonly string[]>>
 }
 
 export interface Rule {

@@ -1,13 +1,25 @@
 import { bucketCount, bucketOf, drawOf } from './bucket.ts'
 import { predicateOf } from './conditions.ts'
-import { type Catalogue, exclusionsOf } from './constraints.ts'
+import { type Catalogue, judgeTarget } from './constraints.ts'
+import { isMeasured } from './constraints-live.ts'
 import type { Exclusion } from './decision.ts'
 import type { Arm } from './evidence.ts'
-import type { LiveView } from './live.ts'
+import { excludeByFilter } from './hybrid-filters.ts'
+import type { Consulted, LiveView } from './live.ts'
 import type { RequestFacts } from './request-facts.ts'
-import { type Constraints, type ModelRef, poolOf, type RouteVersion, type Rule, type Select } from './route.ts'
+import {
+  type Constraints,
+  type LatencyQuantile,
+  type ModelRef,
+  poolOf,
+  type RouteVersion,
+  type Rule,
+  type Select,
+  type Target,
+} from './route.ts'
 import type { LiveRollout, RouteEntry } from './snapshot.ts'
 import { rank } from './strategies.ts'
+import type { RankContext } from './strategies-context.ts'
 import type { TaskLabel } from './task.ts'
 
 /** A place to send a request, in the order of trial. */
@@ -41,6 +53,8 @@ export interface TargetDecision {
   readonly excluded: readonly Exclusion[]
   readonly reason: string
   readonly refusal: Refusal | null
+  /** What of the live view was read. */
+  readonly consulted: Consulted
 }
 
 export interface RoutingDecision extends TargetDecision {
@@ -139,25 +153,26 @@ export function decideTargets(
     readonly task: TaskLabel
   },
 ): TargetDecision {
-  const { catalogue, request, random } = input
-  const { openCircuits } = input.live
+  const { catalogue, live } = input
+  const { openCircuits } = live
   const { spec } = input.version
   const { task } = input.task
-  const rule = (spec.rules ?? []).find((candidate) => predicateOf(candidate.when)({ facts: request, task })) ?? null
+  const facts = input.request
+  const rule = (spec.rules ?? []).find((candidate) => predicateOf(candidate.when)({ facts, task })) ?? null
   const select: Select = rule?.select ?? spec.select ?? { strategy: 'priority' }
-  const pool = sift(input, poolOf(rule?.models ?? spec.models), constraintsOf(spec.constraints, rule), select)
-  const ranking = pool.eligible.length === 0 ? null : rank(select, pool.eligible, { request, catalogue, random })
+  const constraints = constraintsOf(spec.constraints, rule)
+  const context: RankContext = { ...input, floorMetric: floorMetricOf(constraints) }
+  const targetsOfPool = poolOf(rule?.models ?? spec.models)
+  const pool = sift(context, targetsOfPool, constraints, live, select)
+  const ranking = pool.eligible.length === 0 ? null : rank(select, pool.eligible, context)
   const order = ranking?.order ?? []
-  const fallbacks = sift(
-    input,
-    (spec.fallbacks ?? []).filter((model) => !order.includes(model)).map((model) => ({ model, weight: 1 })),
-    constraintsOf(spec.constraints, rule),
-    { strategy: 'priority' },
-  )
+  const reserve = poolOf(spec.fallbacks ?? []).filter(({ model }) => !order.includes(model))
+  const fallbacks = sift(context, reserve, constraints, live, null)
   const passing = [...order, ...fallbacks.eligible.map((target) => target.model)]
   const isClosed = (target: { readonly model: ModelRef }) => !openCircuits.has(target.model)
   const targets = passing.map((model, index) => plan(model, index >= order.length, catalogue)).filter(isClosed)
   const excluded = unique([...pool.excluded, ...fallbacks.excluded, ...openAmong(passing, openCircuits)])
+  const reason = reasonOf(ranking?.reason ?? null, order[0] ?? null, targets[0])
   return {
     rule: rule?.name ?? null,
     task,
@@ -166,8 +181,9 @@ export function decideTargets(
     firstChoice: order[0] ?? null,
     eligible: order.filter((model) => !openCircuits.has(model)),
     excluded,
-    reason: reasonOf(ranking?.reason ?? null, order[0] ?? null, targets[0]),
+    reason: `${reason}${unmeasuredNote(constraints, passing, live)}`,
     refusal: targets.length > 0 ? null : refusalOf(input.version.route, excluded),
+    consulted: consultedBy(select, constraints, [...targetsOfPool, ...reserve]),
   }
 }
 
@@ -175,20 +191,62 @@ function constraintsOf(route: Constraints | undefined, rule: Rule | null): Const
   return [...(route === undefined ? [] : [route]), ...(rule?.constraints === undefined ? [] : [rule.constraints])]
 }
 
-function sift(
-  { request, catalogue }: Pick<RoutingInput, 'request' | 'catalogue'>,
-  pool: readonly { readonly model: ModelRef; readonly weight: number }[],
+/** The rule's floor is the more particular one. */
+function floorMetricOf(constraints: readonly Constraints[]): string | null {
+  return constraints.findLast(({ minQuality }) => minQuality !== undefined)?.minQuality?.metric ?? null
+}
+
+function consultedBy(select: Select, constraints: readonly Constraints[], targets: readonly Target[]): Consulted {
+  const models = targets.map((target) => target.model)
+  const { strategy, weights, order = [] } = select
+  const isHybridBy = (part: 'cost' | 'quality' | 'latency') =>
+    strategy === 'hybrid' && ((weights?.[part] ?? 0) > 0 || order.some((key) => key.by === part))
+  const isLatency = strategy === 'latency' || isHybridBy('latency')
+  return {
+    models,
+    providers: [...new Set(models.map((model) => model.slice(0, model.indexOf('/'))))],
+    inFlight: strategy === 'least-busy' || isLatency,
+    latency: isLatency || constraints.some(({ maxLatencyMs }) => maxLatencyMs !== undefined),
+    cachedShare: strategy === 'cost' || isHybridBy('cost'),
+    quality:
+      strategy === 'quality' || isHybridBy('quality') || constraints.some(({ minQuality }) => minQuality !== undefined),
+  }
+}
+
+/** Says whom a latency limit let through because it could not be judged (constraints-live.ts). */
+function unmeasuredNote(
   constraints: readonly Constraints[],
-  select: Select,
-): { eligible: { model: ModelRef; weight: number }[]; excluded: Exclusion[] } {
-  const eligible: { model: ModelRef; weight: number }[] = []
+  passing: readonly ModelRef[],
+  live: Pick<LiveView, 'targets'>,
+): string {
+  const asked = constraints.flatMap(({ maxLatencyMs }) => Object.keys(maxLatencyMs ?? {}) as LatencyQuantile[])
+  if (asked.length === 0) return ''
+  const unmeasured = passing.filter((model) => asked.some((quantile) => !isMeasured(live.targets.get(model), quantile)))
+  return unmeasured.length === 0 ? '' : `; too few answers to hold ${unmeasured.join(', ')} to the latency limit`
+}
+
+// Five parts of one decision; an object would be built twice per request for nothing.
+function sift(
+  context: RankContext,
+  pool: readonly Target[],
+  constraints: readonly Constraints[],
+  live: LiveView,
+  select: Select | null,
+): { eligible: Target[]; excluded: Exclusion[] } {
+  const { catalogue } = context
+  const judged = { request: context.request, catalogue, constraints, live }
+  const filters = select?.strategy === 'hybrid' ? (select.order ?? []) : []
+  const eligible: Target[] = []
   const excluded: Exclusion[] = []
   for (const target of pool) {
-    const reasons = exclusionsOf(target.model, constraints, request, catalogue)
-    if (target.weight === 0) reasons.push({ model: target.model, by: 'drained', detail: 'its weight is 0' })
-    if (select.strategy === 'cost' && catalogue.models.get(target.model)?.price === null) {
-      reasons.push({ model: target.model, by: 'unpriced', detail: 'strategy cost needs a price' })
+    const { model } = target
+    const reasons = judgeTarget(model, judged)
+    const exclude = (by: string, detail: string) => reasons.push({ model, by, detail })
+    if (target.weight === 0) exclude('drained', 'its weight is 0')
+    if (select?.strategy === 'cost' && catalogue.models.get(model)?.price === null) {
+      exclude('unpriced', 'strategy cost needs a price')
     }
+    for (const key of filters) excludeByFilter(key, model, context, exclude)
     if (reasons.length === 0) eligible.push(target)
     else excluded.push(...reasons)
   }

@@ -1,38 +1,46 @@
-import { type Catalogue, dollars } from './constraints.ts'
-import { expectedCostMicroUsd } from './cost.ts'
-import type { RequestFacts } from './request-facts.ts'
 import type { ModelRef, Select, StrategyName, Target } from './route.ts'
+import { measureOf, type RankContext, type Ranking, sortBy } from './strategies-context.ts'
+import { rankByCost } from './strategies-cost.ts'
+import { rankByHybrid } from './strategies-hybrid.ts'
+import { rankByLatency } from './strategies-latency.ts'
+import { rankByQuality } from './strategies-quality.ts'
 
-/** An eligible pool in the order of trial, and in words why that order. */
-export interface Ranking {
-  readonly order: readonly ModelRef[]
-  readonly reason: string
-}
-
-/** Strategies that routing can run today; the other names are refused when a spec is checked. */
-export const availableStrategies: readonly StrategyName[] = ['priority', 'weighted', 'cost']
+/** Strategies that routing can run: all of them. */
+export const availableStrategies: readonly StrategyName[] = [
+  'priority',
+  'weighted',
+  'least-busy',
+  'cost',
+  'latency',
+  'quality',
+  'hybrid',
+]
 
 /**
  * Orders the eligible targets: the first is chosen, the others follow when it fails.
  *
  * @param eligible never empty, weights above 0
- * @param random in [0, 1), used by `weighted` only
  * @throws RangeError for a strategy that spec-check refuses
  */
-export function rank(
-  select: Select,
-  eligible: readonly Target[],
-  context: { readonly request: RequestFacts; readonly catalogue: Catalogue; readonly random: number },
-): Ranking {
+export function rank(select: Select, eligible: readonly Target[], context: RankContext): Ranking {
+  const models = eligible.map((target) => target.model)
   switch (select.strategy) {
     case 'priority':
-      return { order: eligible.map((t) => t.model), reason: `priority: first of ${eligible.length} eligible` }
+      return { order: models, reason: `priority: first of ${eligible.length} eligible` }
     case 'weighted':
       return rankByWeight(eligible, context.random)
+    case 'least-busy':
+      return rankByLoad(eligible, context)
     case 'cost':
-      return rankByCost(eligible, context)
+      return rankByCost(models, context)
+    case 'latency':
+      return rankByLatency(select, models, context)
+    case 'quality':
+      return rankByQuality(select.metric, models, context)
+    case 'hybrid':
+      return rankByHybrid(select, models, context)
     default:
-      throw new RangeError(`strategy "${select.strategy}" is not available; spec-check should have refused it`)
+      throw new RangeError(`unknown strategy "${select.strategy}"; spec-check should have refused it`)
   }
 }
 
@@ -50,19 +58,12 @@ function rankByWeight(eligible: readonly Target[], random: number): Ranking {
   return { order, reason: `weighted: ${first?.weight ?? 0} of ${total} among ${eligible.length} eligible` }
 }
 
-function rankByCost(
-  eligible: readonly Target[],
-  { request, catalogue }: { readonly request: RequestFacts; readonly catalogue: Catalogue },
-): Ranking {
-  const priced = eligible.map(({ model }) => {
-    const entry = catalogue.models.get(model)
-    const cost = entry === undefined ? null : expectedCostMicroUsd(entry, request.inputTokens, request.maxOutputTokens)
-    return { model, cost: cost ?? Number.POSITIVE_INFINITY }
-  })
-  const order = priced.toSorted((a, b) => (a.cost === b.cost ? 0 : a.cost - b.cost))
-  const cheapest = order[0]?.cost ?? Number.POSITIVE_INFINITY
-  return {
-    order: order.map((entry) => entry.model),
-    reason: `cost: cheapest of ${eligible.length} eligible, expected $${dollars(cheapest)}`,
-  }
+/** Fewest requests under way first (of this gateway: replicas do not wait for each other); equals by weight, then in order. */
+function rankByLoad(eligible: readonly Target[], context: RankContext): Ranking {
+  const inFlightOf = (model: ModelRef) => measureOf(context, model)?.inFlight ?? 0
+  const heaviest = eligible.toSorted((a, b) => b.weight - a.weight).map((target) => target.model)
+  const order = sortBy(heaviest, inFlightOf)
+  const [first] = order
+  const count = first === undefined ? 0 : inFlightOf(first)
+  return { order, reason: `least-busy: ${count} under way, fewest of ${eligible.length} eligible` }
 }

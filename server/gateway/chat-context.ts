@@ -1,4 +1,4 @@
-import type { LiveView } from '#domain/live.ts'
+import type { RecordedLive } from '#domain/live.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RoutingDecision } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
@@ -53,7 +53,7 @@ export interface Chat {
   readonly patterns: Readonly<Record<string, boolean>>
   readonly random: number
   /** What the decision knew of the world. */
-  readonly live: LiveView
+  readonly live: RecordedLive
   readonly decision: RoutingDecision
   /** The client named `provider/model`, not a route. */
   readonly isDirect: boolean

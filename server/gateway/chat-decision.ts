@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { LiveView } from '#domain/live.ts'
+import { type LiveView, recordLive } from '#domain/live.ts'
 import { decideTargets, decisionOf, splitRoute } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import { resolveModel } from './access.ts'
@@ -48,7 +48,8 @@ export function decide(
       ...state.allowances.view({ caller, route: entry.name, facts }),
     }
     const targets = decideTargets({ catalogue: snapshot, request: facts, version: split.version, task, random, live })
-    return { ...base, random, live, decision: decisionOf(split, targets), isMirrored: false }
+    const decision = decisionOf(split, targets)
+    return { ...base, random, live: recordLive(live, targets.consulted), decision, isMirrored: false }
   }
   const task = classify(state, { version: split.version, snapshot, request, facts })
   return task instanceof Promise ? task.then(decideAs) : decideAs(task)

@@ -1,6 +1,5 @@
 import { unitHash } from '#domain/bucket.ts'
 import type { Attempt, DecisionRecord, Warning } from '#domain/decision.ts'
-import { recordLive } from '#domain/live.ts'
 import { promptKey } from '#domain/prompt.ts'
 import { redactValue } from '#domain/redaction.ts'
 import type { CompletionRow, SettledScores } from '#store/live-log.ts'
@@ -168,7 +167,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
       capabilities: facts.capabilities,
       patterns: chat.patterns,
     },
-    live: recordLive(chat.live),
+    live: chat.live,
     ...ending,
   }
   deps.sink.push('decisions', record)

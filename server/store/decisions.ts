@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Attempt, DecisionRecord, EndpointName, Exclusion, Warning } from '#domain/decision.ts'
 import type { Arm } from '#domain/evidence.ts'
-import { quietLive, type RecordedLive, recordLive } from '#domain/live.ts'
+import { quietRecord, type RecordedLive } from '#domain/live.ts'
 import type { RecordedFacts } from '#domain/request-facts.ts'
 import type { TaskLabel } from '#domain/task.ts'
 import type { DecisionsTable, Tables } from './tables.ts'
@@ -83,7 +83,7 @@ function toDecision(row: Selectable<DecisionsTable>): DecisionRecord {
     endpoint: row.endpoint as EndpointName,
     classification: row.classification as TaskLabel | null,
     // Rows from before it was kept.
-    live: (row.live as RecordedLive | null) ?? recordLive(quietLive()),
+    live: (row.live as RecordedLive | null) ?? quietRecord,
     warnings: row.warnings as Warning[],
     priceVersion: row.price_version,
   }
