@@ -13,6 +13,7 @@ import { keyOperations } from './keys.ts'
 import { modelOperations } from './models.ts'
 import { openApiDocument } from './openapi.ts'
 import { pageFormRouter } from './page-forms.ts'
+import { promptOperations } from './prompts.ts'
 import { proposalOperations } from './proposals.ts'
 import { providerOperations } from './providers.ts'
 import { versionOperations } from './route-versions.ts'
@@ -23,6 +24,7 @@ import { sessionRouter } from './sessions.ts'
 export const operations: readonly Operation<ControlDeps>[] = [
   ...providerOperations,
   ...modelOperations,
+  ...promptOperations,
   ...routeOperations,
   ...versionOperations,
   ...proposalOperations,

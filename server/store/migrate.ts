@@ -6,6 +6,8 @@ import * as m0004 from '#migrations/0004_decision_log.ts'
 import * as m0005 from '#migrations/0005_people_and_audit.ts'
 import * as m0006 from '#migrations/0006_decision_details.ts'
 import * as m0007 from '#migrations/0007_budgets_and_limits.ts'
+import * as m0008 from '#migrations/0008_prompts_guardrails_payloads_prices.ts'
+import * as m0011 from '#migrations/0011_impact.ts'
 import type { Database } from './database.ts'
 
 /** In order of application; a merged migration is never edited. */
@@ -17,6 +19,8 @@ const migrations: Record<string, Migration> = {
   '0005_people_and_audit': m0005,
   '0006_decision_details': m0006,
   '0007_budgets_and_limits': m0007,
+  '0008_prompts_guardrails_payloads_prices': m0008,
+  '0011_impact': m0011,
 }
 
 /** A database written by a newer Interlock: starting would misread it. */

@@ -28,7 +28,7 @@ export interface ModelsTable {
   context_window: number | null
   max_output_tokens: number | null
   capabilities: Json<string[]>
-  price: JsonOrNull<{ input: number; cachedInput: number | null; output: number }>
+  price: JsonOrNull<{ input: number; cachedInput: number | null; output: number; reasoning?: number | null }>
   price_version: Generated<number>
   updated_at: Time
 }
@@ -102,6 +102,7 @@ export interface ProposalsTable {
   gates: ColumnType<unknown[], string | undefined, string>
   end_reason: string | null
   ended_inconclusive: Generated<boolean>
+  impact: JsonOrNull<unknown>
   created_at: Time
   stage_started_at: Time
   ended_at: TimeOrNull
