@@ -1,7 +1,8 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { PromptMessage, PromptTemplate } from '#domain/prompt.ts'
+import type { PromptVersionsTable } from './content-tables.ts'
 import { json, type Tx } from './database.ts'
-import type { PromptVersionsTable, Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
 import type { BudgetTables } from './budget-tables.ts'
+import type { ContentTables, StoredPrice } from './content-tables.ts'
 
 /** jsonb: read parsed, written as text by `json()` so that both database engines agree. */
 type Json<T> = ColumnType<T, string, string>
@@ -363,7 +364,7 @@ export interface IdempotencyKeysTable {
   created_at: Time
 }
 
-export interface Tables extends BudgetTables {
+export interface Tables extends BudgetTables, ContentTables {
   providers: ProvidersTable
   models: ModelsTable
   routes: RoutesTable
