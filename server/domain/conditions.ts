@@ -52,6 +52,36 @@ export function checkCondition(condition: unknown, path: string): readonly Probl
   return compileCondition(condition, path, 0).problems
 }
 
+/** Every name that a condition compares the task with (`task` or `metadata.task`), each with its place; faulty parts are passed over. */
+export function tasksIn(
+  condition: unknown,
+  path: string,
+  depth = 0,
+): { readonly task: string; readonly path: string }[] {
+  if (!isObject(condition) || depth > maxDepth) return []
+  return Object.entries(condition).flatMap(([name, test]) => {
+    const at = pointer(path, name)
+    if (name === 'not') return tasksIn(test, at, depth + 1)
+    if (name === 'all' || name === 'any') {
+      return Array.isArray(test) ? test.flatMap((item, index) => tasksIn(item, pointer(at, index), depth + 1)) : []
+    }
+    return name === 'task' || name === 'metadata.task' ? comparedNames(test, at) : []
+  })
+}
+
+function comparedNames(test: unknown, path: string): { readonly task: string; readonly path: string }[] {
+  if (typeof test === 'string') return [{ task: test, path }]
+  if (!isObject(test)) return []
+  return Object.entries(test).flatMap(([operator, operand]) => {
+    const at = pointer(path, operator)
+    if (typeof operand === 'string') return [{ task: operand, path: at }]
+    if (!Array.isArray(operand)) return []
+    return operand.flatMap((value, index) =>
+      typeof value === 'string' ? [{ task: value, path: pointer(at, index) }] : [],
+    )
+  })
+}
+
 function compileCondition(condition: unknown, path: string, depth: number): Compiled {
   if (!isObject(condition)) return faulty(path, 'must be an object of fields and of all, any, not')
   if (depth > maxDepth) return faulty(path, `is nested deeper than ${maxDepth} levels`)

@@ -77,12 +77,53 @@ export interface Rule {
 
 export type RetryReason = 'timeout' | 'rate_limit' | 'server_error' | 'connection'
 
+/** Ordered conditions over the request; the first that holds names the task. */
+export interface RulesClassifier {
+  readonly kind: 'rules'
+  readonly rules: readonly { readonly when: Condition; readonly task: string }[]
+}
+
+/** The built-in linear model over words and runs of characters (docs/task-classifier.md). */
+export interface LexicalClassifier {
+  readonly kind: 'lexical'
+  /** Below it, 0..1, the default is taken. */
+  readonly minConfidence?: number
+  /** Estimated input tokens from which on a request is `long-context`, whatever its words. */
+  readonly longContextTokens?: number
+}
+
+/** The example whose vector is nearest names the task, a rule of the route, or both (A10). */
+export interface EmbeddingClassifier {
+  readonly kind: 'embedding'
+  /** `provider/model` of an embeddings model. */
+  readonly model: ModelRef
+  readonly examples: readonly { readonly text: string; readonly task?: string; readonly rule?: string }[]
+  /** Cosine, -1..1, below which the default is taken; default 0.3. */
+  readonly minSimilarity?: number
+  /** Longest that a request waits; default 300. */
+  readonly deadlineMs?: number
+}
+
+/** A cheap model is asked for one name of a list. */
+export interface ModelClassifier {
+  readonly kind: 'model'
+  readonly model: ModelRef
+  /** Names it may choose from; default: all that the route knows. */
+  readonly tasks?: readonly string[]
+  /** Longest that a request waits; default 300. */
+  readonly deadlineMs?: number
+}
+
+export type Classifier = RulesClassifier | LexicalClassifier | EmbeddingClassifier | ModelClassifier
+
 export interface RouteSpec {
   readonly models: readonly (ModelRef | { readonly model: ModelRef; readonly weight?: number })[]
   readonly prompt?: { readonly name: string; readonly version: number }
   readonly task?: {
     readonly default?: string
-    readonly classifier?: { readonly kind: string; readonly [k: string]: unknown }
+    /** The route's own tasks beside the built-in ones; given, no other name is taken anywhere. */
+    readonly types?: readonly string[]
+    readonly classifier?: Classifier
   }
   readonly constraints?: Constraints
   readonly rules?: readonly Rule[]

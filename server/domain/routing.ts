@@ -15,6 +15,7 @@ import {
   type RouteVersion,
   type Rule,
   type Select,
+  type RouteSpec,
   type Target,
 } from './route.ts'
 import type { LiveRollout, RouteEntry } from './snapshot.ts'
@@ -158,7 +159,7 @@ export function decideTargets(
   const { spec } = input.version
   const { task } = input.task
   const facts = input.request
-  const rule = (spec.rules ?? []).find((candidate) => predicateOf(candidate.when)({ facts, task })) ?? null
+  const rule = ruleFor(spec, facts, input.task)
   const select: Select = rule?.select ?? spec.select ?? { strategy: 'priority' }
   const constraints = constraintsOf(spec.constraints, rule)
   const context: RankContext = { ...input, floorMetric: floorMetricOf(constraints) }
@@ -195,6 +196,11 @@ function constraintsOf(route: Constraints | undefined, rule: Rule | null): Const
 function floorMetricOf(constraints: readonly Constraints[]): string | null {
   return constraints.findLast(({ minQuality }) => minQuality !== undefined)?.minQuality?.metric ?? null
 }
+/** The first rule that holds. One that the nearest example names holds at its own place: those before it still win. */
+function ruleFor(spec: RouteSpec, facts: RequestFacts, { task, rule: named }: TaskLabel): Rule | null {
+  return (spec.rules ?? []).find((rule) => rule.name === named || predicateOf(rule.when)({ facts, task })) ?? null
+}
+
 
 function consultedBy(select: Select, constraints: readonly Constraints[], targets: readonly Target[]): Consulted {
   const models = targets.map((target) => target.model)
@@ -259,7 +265,8 @@ function openAmong(passing: readonly ModelRef[], openCircuits: ReadonlySet<Model
     .map((model) => ({ model, by: 'circuit_open', detail: 'it failed repeatedly and is given time' }))
 }
 
-function plan(model: ModelRef, isFallback: boolean, catalogue: Catalogue): PlannedTarget {
+/** @param spec whose fallback it is; null: a target of the pool */
+function plan(model: ModelRef, catalogue: Catalogue, spec: RouteSpec | null): PlannedTarget {
   const provider = catalogue.models.get(model)?.provider ?? model.slice(0, model.indexOf('/'))
   return { model, provider, isFallback }
 }

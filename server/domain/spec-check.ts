@@ -14,6 +14,7 @@ const strategies: readonly StrategyName[] = [
   'latency',
   'quality',
   'hybrid',
+import { checkTask } from './task-check.ts'
 ]
 const retryReasons: readonly RetryReason[] = ['timeout', 'rate_limit', 'server_error', 'connection']
 
@@ -60,8 +61,8 @@ export function checkSpec(spec: RouteSpec, catalogue: Catalogue): Problem[] {
 function checkNotYet(spec: RouteSpec): Problem[] {
   const problems: Problem[] = []
   if (spec.prompt !== undefined) problems.push(notYet('/prompt', 'prompt templates'))
-  if (spec.task?.classifier !== undefined) problems.push(notYet('/task/classifier', 'task classifiers'))
   return problems
+    ...checkTask(spec, catalogue),
 }
 
 function notYet(path: string, what: string): Problem {

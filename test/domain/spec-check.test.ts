@@ -50,7 +50,7 @@ describe('the check of a spec (D1)', () => {
     ['/models/0/weight', { models: [{ model: 'local/llama', weight: -1 }, 'openai/gpt-4o'] }, /0 \(drained\) or more/],
     ['/models', { models: [{ model: 'local/llama', weight: 0 }] }, /every weight is 0/],
     ['/prompt', { prompt: { name: 'p', version: 1 } }, /not available yet/],
-    ['/task/classifier', { task: { classifier: { kind: 'rules' } } }, /not available yet/],
+    ['/task/classifier/rules', { task: { classifier: { kind: 'rules' } } }, /must be a list of 1 to 200/],
     [
       '/constraints/regions/0',
       { constraints: { regions: ['mars', 'us'] } },
