@@ -87,8 +87,11 @@ export const specSchema = typed<RouteSpec>({
         ...closed,
         properties: {
           name: text,
+        types: { type: 'array', items: text, maxItems: 64 },
           when: {
             type: 'object',
+          description:
+            'rules: {rules: [{when, task}]}; lexical: {minConfidence?, longContextTokens?}; embedding: {model, examples: [{text, task?, rule?}], minSimilarity?, deadlineMs?}; model: {model, tasks?, deadlineMs?}. See docs/task-classifier.md.',
             description:
               'Fields task, metadata.NAME, inputTokens, hasTools, hasImages, wantsJson, stream, promptMatches; operators eq ne in nin gt gte lt lte exists; combined with all, any, not.',
           },
