@@ -1,5 +1,6 @@
 import type { Bar } from '#domain/bar.ts'
 import { gateStages } from '#domain/bar-check.ts'
+import { fallbackReasons } from '#domain/fallback.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import { typed } from '#http/from-schema.ts'
@@ -63,6 +64,20 @@ const select = {
   required: ['strategy'],
 } as const
 
+const fallback = {
+  anyOf: [
+    modelRefSchema,
+    {
+      ...closed,
+      properties: {
+        model: modelRefSchema,
+        on: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: fallbackReasons } },
+      },
+      required: ['model'],
+    },
+  ],
+} as const
+
 export const specSchema = typed<RouteSpec>({
   ...closed,
   properties: {
@@ -72,8 +87,11 @@ export const specSchema = typed<RouteSpec>({
       ...closed,
       properties: {
         default: text,
+        types: { type: 'array', items: text, maxItems: 64 },
         classifier: {
           type: 'object',
+          description:
+            'rules: {rules: [{when, task}]}; lexical: {minConfidence?, longContextTokens?}; embedding: {model, examples: [{text, task?, rule?}], minSimilarity?, deadlineMs?}; model: {model, tasks?, deadlineMs?}. See docs/task-classifier.md.',
           properties: { kind: { enum: ['rules', 'lexical', 'embedding', 'model'] } },
           required: ['kind'],
         },
@@ -87,11 +105,8 @@ export const specSchema = typed<RouteSpec>({
         ...closed,
         properties: {
           name: text,
-        types: { type: 'array', items: text, maxItems: 64 },
           when: {
             type: 'object',
-          description:
-            'rules: {rules: [{when, task}]}; lexical: {minConfidence?, longContextTokens?}; embedding: {model, examples: [{text, task?, rule?}], minSimilarity?, deadlineMs?}; model: {model, tasks?, deadlineMs?}. See docs/task-classifier.md.',
             description:
               'Fields task, metadata.NAME, inputTokens, hasTools, hasImages, wantsJson, stream, promptMatches; operators eq ne in nin gt gte lt lte exists; combined with all, any, not.',
           },
@@ -103,7 +118,7 @@ export const specSchema = typed<RouteSpec>({
       },
     },
     select,
-    fallbacks: { type: 'array', maxItems: 32, items: modelRefSchema },
+    fallbacks: { type: 'array', maxItems: 32, items: fallback },
     retry: {
       ...closed,
       properties: {
@@ -122,6 +137,12 @@ export const specSchema = typed<RouteSpec>({
 })
 
 const amount = { type: 'number', minimum: 0, maximum: 1e12 } as const
+
+const approvals = {
+  type: 'array',
+  maxItems: 3,
+  items: { ...closed, properties: { before: { enum: ['shadow', 'canary', 'promotion'] } }, required: ['before'] },
+} as const
 
 export const barSchema = typed<Omit<Bar, 'evaluators'> & Partial<Pick<Bar, 'evaluators'>>>({
   ...closed,
@@ -156,6 +177,7 @@ export const barSchema = typed<Omit<Bar, 'evaluators'> & Partial<Pick<Bar, 'eval
     },
     maxMissing: ratio,
     required: { type: 'array', uniqueItems: true, items: { enum: gateStages } },
+    approvals,
   },
   required: ['gates'],
 })
@@ -216,11 +238,7 @@ export const planSchema = typed<RolloutPlan>({
       required: ['steps'],
     },
     bake: { ...closed, properties: { duration }, required: ['duration'] },
-    approvals: {
-      type: 'array',
-      maxItems: 2,
-      items: { ...closed, properties: { before: { enum: ['canary', 'promotion'] } }, required: ['before'] },
-    },
+    approvals,
   },
 })
 

@@ -1,6 +1,6 @@
 import { canonicalJson } from './canonical.ts'
 import { pointer } from './pointer.ts'
-import { poolOf, type RouteSpec, type Rule } from './route.ts'
+import { fallbacksOf, poolOf, type RouteSpec, type Rule } from './route.ts'
 
 /** One difference between two specs, at a JSON pointer of the spec that has it (of the newer where both do). */
 export interface SpecChange {
@@ -20,7 +20,7 @@ export function diffSpecs(from: RouteSpec, to: RouteSpec): SpecChange[] {
   return [
     ...diffPools(from.models, to.models, '/models', 'the pool'),
     ...diffRules(from.rules ?? [], to.rules ?? []),
-    ...diffFallbacks(from.fallbacks ?? [], to.fallbacks ?? []),
+    ...diffFallbacks(from, to),
     ...diffValue(
       from.select ?? { strategy: 'priority' },
       to.select ?? { strategy: 'priority' },
@@ -113,8 +113,20 @@ function diffRule(from: Rule, to: Rule, path: string): SpecChange[] {
   ]
 }
 
-function diffFallbacks(from: readonly string[], to: readonly string[]): SpecChange[] {
-  return diffPools(from, to, '/fallbacks', 'the fallbacks')
+function diffFallbacks(from: RouteSpec, to: RouteSpec): SpecChange[] {
+  const [before, after] = [fallbacksOf(from), fallbacksOf(to)]
+  const conditions = after.flatMap(({ model, on }, index) => {
+    const old = before.find((entry) => entry.model === model)
+    const path = pointer(pointer('/fallbacks', index), 'on')
+    if (old === undefined) return []
+    return diffLeaf(sorted(old.on), sorted(on), path, `the failures that ${model} takes over after`)
+  })
+  return [...diffPools(from.fallbacks ?? [], to.fallbacks ?? [], '/fallbacks', 'the fallbacks'), ...conditions]
+}
+
+/** The order in which classes of failure are named means nothing. */
+function sorted(on: readonly string[] | undefined): readonly string[] | undefined {
+  return on === undefined ? undefined : [...on].sort()
 }
 
 /** Objects are compared field by field down to what is no object; lists are one value. */

@@ -2,9 +2,19 @@ import { checkCondition } from './conditions.ts'
 import { checkConstraints } from './constraint-check.ts'
 import type { Catalogue } from './constraints.ts'
 import type { Problem } from './errors.ts'
+import { fallbackReasons } from './fallback.ts'
 import { pointer } from './pointer.ts'
-import { poolOf, type RetryReason, type RouteSpec, type Rule, type Select, type StrategyName } from './route.ts'
+import {
+  type Fallback,
+  poolOf,
+  type RetryReason,
+  type RouteSpec,
+  type Rule,
+  type Select,
+  type StrategyName,
+} from './route.ts'
 import { availableStrategies } from './strategies.ts'
+import { checkTask } from './task-check.ts'
 
 const strategies: readonly StrategyName[] = [
   'priority',
@@ -14,7 +24,6 @@ const strategies: readonly StrategyName[] = [
   'latency',
   'quality',
   'hybrid',
-import { checkTask } from './task-check.ts'
 ]
 const retryReasons: readonly RetryReason[] = ['timeout', 'rate_limit', 'server_error', 'connection']
 
@@ -54,6 +63,7 @@ export function checkSpec(spec: RouteSpec, catalogue: Catalogue): Problem[] {
     ...checkRetry(spec.retry),
     ...checkTimeouts(spec.timeouts),
     ...checkParameters(spec.parameters ?? {}),
+    ...checkTask(spec, catalogue),
     ...checkNotYet(spec),
   ]
 }
@@ -62,7 +72,6 @@ function checkNotYet(spec: RouteSpec): Problem[] {
   const problems: Problem[] = []
   if (spec.prompt !== undefined) problems.push(notYet('/prompt', 'prompt templates'))
   return problems
-    ...checkTask(spec, catalogue),
 }
 
 function notYet(path: string, what: string): Problem {
@@ -176,11 +185,28 @@ function checkSelect(select: Select | undefined, path: string): Problem[] {
   return problems
 }
 
-function checkFallbacks(fallbacks: readonly string[], catalogue: Catalogue): Problem[] {
-  return fallbacks.flatMap((model, index) => {
+function checkFallbacks(fallbacks: readonly Fallback[], catalogue: Catalogue): Problem[] {
+  const models = fallbacks.map((entry) => (typeof entry === 'string' ? entry : entry.model))
+  return fallbacks.flatMap((entry, index) => {
     const path = pointer('/fallbacks', index)
-    const repeated = fallbacks.indexOf(model) < index ? [{ path, message: `"${model}" is a fallback twice` }] : []
-    return [...checkModel(model, path, catalogue), ...repeated]
+    const model = models[index] ?? ''
+    const repeated = models.indexOf(model) < index ? [{ path, message: `"${model}" is a fallback twice` }] : []
+    if (typeof entry === 'string') return [...checkModel(model, path, catalogue), ...repeated]
+    return [
+      ...checkModel(model, pointer(path, 'model'), catalogue),
+      ...repeated,
+      ...checkFallbackReasons(entry.on, pointer(path, 'on')),
+    ]
+  })
+}
+
+function checkFallbackReasons(on: readonly string[] | undefined, path: string): Problem[] {
+  if (on === undefined) return []
+  if (on.length === 0) return [{ path, message: 'names no class: the fallback would never be tried' }]
+  return on.flatMap((reason, index) => {
+    if (fallbackReasons.some((known) => known === reason)) return []
+    const message = `unknown class "${reason}"; known: ${fallbackReasons.join(', ')}`
+    return [{ path: pointer(path, index), message }]
   })
 }
 

@@ -1,4 +1,4 @@
-import { poolOf, type RouteSpec, type Rule, type Select } from '#domain/route.ts'
+import { fallbacksOf, poolOf, type RouteSpec, type Rule, type Select } from '#domain/route.ts'
 
 /**
  * A recorded message as a sentence: first letter large and a full stop. Names such as `llm_judge` or `openai/gpt-4o` in front
@@ -23,11 +23,17 @@ export function specWords(spec: RouteSpec): string[] {
     `${(spec.rules ?? []).length > 0 ? 'Everything else goes' : 'Requests go'} to ${poolWords(spec.models, spec.select)}.`,
     ...(spec.fallbacks === undefined || spec.fallbacks.length === 0
       ? []
-      : [`When that fails before the first token, ${spec.fallbacks.join(', then ')} takes over.`]),
+      : [
+          `When that fails before the first token, ${fallbacksOf(spec).map(fallbackWords).join(', then ')} takes over.`,
+        ]),
     ...constraintWords(spec),
     ...limitWords(spec),
     ...parameterWords(spec),
   ]
+}
+
+function fallbackWords({ model, on }: ReturnType<typeof fallbacksOf>[number]): string {
+  return on === undefined ? model : `${model} (only after ${on.join(', ').replaceAll('_', ' ')})`
 }
 
 function ruleWords(rule: Rule): string {
