@@ -1,6 +1,7 @@
 import type { Bar } from '#domain/bar.ts'
 import { gateStages } from '#domain/bar-check.ts'
 import { fallbackReasons } from '#domain/fallback.ts'
+import { maxBlockedPatterns } from '#domain/guardrails.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import { typed } from '#http/from-schema.ts'
@@ -42,23 +43,50 @@ const constraints = {
     maxCostUsd: { type: 'number', exclusiveMinimum: 0, maximum: 1_000_000 },
     maxLatencyMs: { ...closed, properties: { p50: latency, p95: latency, p99: latency }, minProperties: 1 },
     minQuality: { ...closed, properties: { metric: text, score: ratio }, required: ['metric', 'score'] },
+    sensitivity: {
+      type: 'object',
+      description: 'data policies a provider must state for requests of a sensitivity, by level',
+      maxProperties: 16,
+      additionalProperties: words,
+    },
   },
 } as const
+
+const quantile = { enum: ['p50', 'p95', 'p99'] } as const
+const aboveZero = { type: 'number', exclusiveMinimum: 0, maximum: 3_600_000 } as const
+const weightOfPart = { type: 'number', minimum: 0, maximum: 1_000_000 } as const
 
 const select = {
   ...closed,
   properties: {
     strategy: { enum: ['priority', 'weighted', 'least-busy', 'cost', 'latency', 'quality', 'hybrid'] },
     acceptAnyQuality: { type: 'boolean' },
+    metric: { ...text, description: 'latency: ttft or total; quality: the name of an evaluator' },
+    quantile,
     order: {
       type: 'array',
       minItems: 1,
       maxItems: 8,
+      description:
+        'hybrid: one after the other; each keeps those within its tolerance of the best for the next. min or max alone only filters.',
       items: {
         ...closed,
-        properties: { by: { enum: ['cost', 'quality', 'latency'] }, within: { type: 'number', minimum: 0 } },
+        properties: {
+          by: { enum: ['cost', 'quality', 'latency'] },
+          within: { type: 'number', minimum: 0, maximum: 1_000 },
+          min: ratio,
+          max: aboveZero,
+          metric: text,
+          quantile,
+        },
         required: ['by'],
       },
+    },
+    weights: {
+      ...closed,
+      description: 'hybrid: parts of one score',
+      properties: { quality: weightOfPart, cost: weightOfPart, latency: weightOfPart },
+      minProperties: 1,
     },
   },
   required: ['strategy'],
@@ -76,6 +104,23 @@ const fallback = {
       required: ['model'],
     },
   ],
+} as const
+
+/** What may not be sent: of a route version, and of everyone. */
+export const guardrails = {
+  ...closed,
+  properties: {
+    blocked: {
+      type: 'array',
+      maxItems: maxBlockedPatterns,
+      items: {
+        ...closed,
+        properties: { name: nameSchema, pattern: { type: 'string', minLength: 1, maxLength: 1_000 } },
+        required: ['name', 'pattern'],
+      },
+    },
+    maxRequestBytes: { type: 'integer', minimum: 1_024, maximum: 4 * 1024 * 1024 },
+  },
 } as const
 
 export const specSchema = typed<RouteSpec>({
@@ -98,6 +143,7 @@ export const specSchema = typed<RouteSpec>({
       },
     },
     constraints,
+    guardrails,
     rules: {
       type: 'array',
       maxItems: 200,

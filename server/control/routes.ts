@@ -3,6 +3,7 @@ import { checkBar } from '#domain/bar-check.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
 import { InterlockError, type Problem } from '#domain/errors.ts'
 import { checkSpec } from '#domain/spec-check.ts'
+import { evaluatorNames } from '#evaluators/registry.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { created, type Operation, ok } from '#http/operation.ts'
 import { rollbackRoute } from '#rollout/rollback-route.ts'
@@ -57,7 +58,10 @@ export const routeOperations: readonly Operation<ControlDeps>[] = [
       const act = { actor: caller.name, action: 'route.create', subject: `route:${body.name}` }
       await changeServed(deps, act, async (tx, at) => {
         const catalogue = await readCatalogueIn(tx)
-        refuse([...under('/spec', checkSpec(body.spec, catalogue)), ...under('/bar', barProblems(deps, bar))])
+        refuse([
+          ...under('/spec', checkSpec(body.spec, catalogue, evaluatorNames)),
+          ...under('/bar', barProblems(deps, bar)),
+        ])
         const { owner = caller.principal, purpose = '', risk = 'medium' } = body
         const route = { name: body.name, owner, purpose, risk, spec: body.spec, digest, bar, by: caller.name, at }
         if (!(await insertRoute(tx, route))) {

@@ -2,15 +2,27 @@ import type { Catalogue } from './constraints.ts'
 import type { Problem } from './errors.ts'
 import { pointer } from './pointer.ts'
 import type { Constraints } from './route.ts'
+import { checkMetric } from './select-check.ts'
 
 /** Capabilities that requests can need by themselves; a catalogue may name more. */
 const requestCapabilities: readonly string[] = ['streaming', 'tools', 'json_schema', 'vision']
 
+/** What names may mean. */
+export interface KnownNames {
+  readonly catalogue: Catalogue
+  /** Names of the evaluators; undefined: not checked. */
+  readonly metrics?: readonly string[] | undefined
+}
+
 /**
- * What is wrong with constraints: names that nothing in the catalogue bears (a typing error would exclude every model), values
- * out of range, and limits that need measurements which are not available yet.
+ * What is wrong with constraints: names that nothing in the catalogue bears (a typing error would exclude every model) and
+ * values out of range.
  */
-export function checkConstraints(constraints: Constraints | undefined, path: string, catalogue: Catalogue): Problem[] {
+export function checkConstraints(
+  constraints: Constraints | undefined,
+  path: string,
+  { catalogue, metrics }: KnownNames,
+): Problem[] {
   if (constraints === undefined) return []
   const providers = [...catalogue.providers.values()]
   const regions = providers.flatMap((provider) => (provider.region === null ? [] : [provider.region]))
@@ -27,7 +39,8 @@ export function checkConstraints(constraints: Constraints | undefined, path: str
     ]),
     ...checkNames(allow, pointer(path, 'providers', 'allow'), 'provider', names),
     ...checkNames(deny, pointer(path, 'providers', 'deny'), 'provider', names),
-    ...checkLimits(constraints, path),
+    ...checkSensitivity(constraints.sensitivity ?? {}, pointer(path, 'sensitivity'), policies),
+    ...checkLimits(constraints, path, metrics),
   ]
 }
 
@@ -45,17 +58,38 @@ function checkNames(
   })
 }
 
-function checkLimits(constraints: Constraints, path: string): Problem[] {
+/** Levels are open (a company has its own words), policies are not. */
+function checkSensitivity(
+  needs: Readonly<Record<string, readonly string[]>>,
+  path: string,
+  policies: readonly string[],
+): Problem[] {
+  return Object.entries(needs).flatMap(([level, wanted]) => [
+    ...(level === '' ? [{ path: pointer(path, level), message: 'a level needs a name' }] : []),
+    ...checkNames(wanted, pointer(path, level), 'data policy', policies),
+  ])
+}
+
+const quantiles: readonly string[] = ['p50', 'p95', 'p99']
+
+function checkLimits(constraints: Constraints, path: string, metrics: readonly string[] | undefined): Problem[] {
   const problems: Problem[] = []
-  const { maxCostUsd } = constraints
+  const { maxCostUsd, maxLatencyMs, minQuality } = constraints
   if (maxCostUsd !== undefined && !(Number.isFinite(maxCostUsd) && maxCostUsd > 0)) {
     problems.push({ path: pointer(path, 'maxCostUsd'), message: 'must be a number of dollars above 0' })
   }
-  if (constraints.maxLatencyMs !== undefined) {
-    problems.push({ path: pointer(path, 'maxLatencyMs'), message: 'latency limits are not available yet' })
+  for (const [quantile, limit] of Object.entries(maxLatencyMs ?? {})) {
+    const at = pointer(path, 'maxLatencyMs', quantile)
+    if (!quantiles.includes(quantile)) problems.push({ path: at, message: `unknown; known: ${quantiles.join(', ')}` })
+    else if (!(Number.isFinite(limit) && limit > 0)) {
+      problems.push({ path: at, message: 'must be a number of milliseconds above 0' })
+    }
   }
-  if (constraints.minQuality !== undefined) {
-    problems.push({ path: pointer(path, 'minQuality'), message: 'quality floors are not available yet' })
+  if (minQuality !== undefined) {
+    problems.push(...checkMetric(minQuality.metric, pointer(path, 'minQuality', 'metric'), metrics))
+    if (!(minQuality.score >= 0 && minQuality.score <= 1)) {
+      problems.push({ path: pointer(path, 'minQuality', 'score'), message: 'a score lies in 0 to 1' })
+    }
   }
   return problems
 }

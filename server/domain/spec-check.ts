@@ -1,30 +1,15 @@
 import { checkCondition } from './conditions.ts'
-import { checkConstraints } from './constraint-check.ts'
+import { checkConstraints, type KnownNames } from './constraint-check.ts'
 import type { Catalogue } from './constraints.ts'
 import type { Problem } from './errors.ts'
 import { fallbackReasons } from './fallback.ts'
+import { checkGuardrails } from './guardrails.ts'
 import { pointer } from './pointer.ts'
-import {
-  type Fallback,
-  poolOf,
-  type RetryReason,
-  type RouteSpec,
-  type Rule,
-  type Select,
-  type StrategyName,
-} from './route.ts'
-import { availableStrategies } from './strategies.ts'
+import { checkPromptRef } from './prompt.ts'
+import { type Fallback, poolOf, type RetryReason, type RouteSpec, type Rule } from './route.ts'
+import { checkSelect } from './select-check.ts'
 import { checkTask } from './task-check.ts'
 
-const strategies: readonly StrategyName[] = [
-  'priority',
-  'weighted',
-  'least-busy',
-  'cost',
-  'latency',
-  'quality',
-  'hybrid',
-]
 const retryReasons: readonly RetryReason[] = ['timeout', 'rate_limit', 'server_error', 'connection']
 
 /** Milliseconds a spec may set, smallest and largest. */
@@ -48,34 +33,26 @@ const reservedParameters: readonly string[] = [
 
 /**
  * What is wrong with the meaning of a spec whose shape is right: names that do not exist, values out of range, combinations
- * that cannot route, and features of the format that are not available yet (refused, never read as something else).
+ * that cannot route.
  *
+ * @param metrics names of the evaluators, whose scores floors and strategies go by; undefined: not checked
  * @returns problems with JSON pointers into the spec ('' = the spec); none: every model, rule and limit in it can be used
  */
-export function checkSpec(spec: RouteSpec, catalogue: Catalogue): Problem[] {
+export function checkSpec(spec: RouteSpec, catalogue: Catalogue, metrics?: readonly string[]): Problem[] {
   return [
     ...checkPool(spec.models, '/models', catalogue),
-    ...checkConstraints(spec.constraints, '/constraints', catalogue),
+    ...checkConstraints(spec.constraints, '/constraints', { catalogue, metrics }),
     ...checkReach(spec.models, [spec.constraints], '/models', catalogue),
-    ...checkRules(spec, catalogue),
-    ...checkSelect(spec.select, '/select'),
+    ...checkRules(spec, { catalogue, metrics }),
+    ...checkSelect(spec.select, '/select', { hasFloor: spec.constraints?.minQuality !== undefined, metrics }),
     ...checkFallbacks(spec.fallbacks ?? [], catalogue),
     ...checkRetry(spec.retry),
     ...checkTimeouts(spec.timeouts),
     ...checkParameters(spec.parameters ?? {}),
     ...checkTask(spec, catalogue),
-    ...checkNotYet(spec),
+    ...checkPromptRef(spec.prompt, catalogue.prompts ?? new Set()),
+    ...checkGuardrails(spec.guardrails, '/guardrails'),
   ]
-}
-
-function checkNotYet(spec: RouteSpec): Problem[] {
-  const problems: Problem[] = []
-  if (spec.prompt !== undefined) problems.push(notYet('/prompt', 'prompt templates'))
-  return problems
-}
-
-function notYet(path: string, what: string): Problem {
-  return { path, message: `${what} are not available yet` }
 }
 
 function checkPool(models: RouteSpec['models'], path: string, catalogue: Catalogue): Problem[] {
@@ -133,7 +110,7 @@ function checkReach(
     : [{ path, message: 'no model of this pool meets the constraints: every request would be refused' }]
 }
 
-function checkRules(spec: RouteSpec, catalogue: Catalogue): Problem[] {
+function checkRules(spec: RouteSpec, known: KnownNames): Problem[] {
   const rules = spec.rules ?? []
   return rules.flatMap((rule, index) => {
     const path = pointer('/rules', index)
@@ -144,16 +121,18 @@ function checkRules(spec: RouteSpec, catalogue: Catalogue): Problem[] {
         ? [{ path: pointer(path, 'name'), message: `a rule before this one is named "${rule.name}"` }]
         : []),
       ...checkCondition(rule.when, pointer(path, 'when')),
-      ...checkRuleBody(spec, rule, path, catalogue),
+      ...checkRuleBody(spec, rule, path, known),
     ]
   })
 }
 
-function checkRuleBody(spec: RouteSpec, rule: Rule, path: string, catalogue: Catalogue): Problem[] {
+function checkRuleBody(spec: RouteSpec, rule: Rule, path: string, known: KnownNames): Problem[] {
+  const { catalogue, metrics } = known
+  const hasFloor = (rule.constraints?.minQuality ?? spec.constraints?.minQuality) !== undefined
   const problems = [
     ...(rule.models === undefined ? [] : checkPool(rule.models, pointer(path, 'models'), catalogue)),
-    ...checkConstraints(rule.constraints, pointer(path, 'constraints'), catalogue),
-    ...checkSelect(rule.select, pointer(path, 'select')),
+    ...checkConstraints(rule.constraints, pointer(path, 'constraints'), known),
+    ...checkSelect(rule.select, pointer(path, 'select'), { hasFloor, metrics }),
   ]
   if (rule.models === undefined && rule.constraints === undefined && rule.select === undefined) {
     return [...problems, { path, message: 'changes nothing: give it models, constraints or select' }]
@@ -161,28 +140,6 @@ function checkRuleBody(spec: RouteSpec, rule: Rule, path: string, catalogue: Cat
   if (problems.length > 0 || (rule.models === undefined && rule.constraints === undefined)) return problems
   const at = pointer(path, rule.models === undefined ? 'constraints' : 'models')
   return checkReach(rule.models ?? spec.models, [spec.constraints, rule.constraints], at, catalogue)
-}
-
-function checkSelect(select: Select | undefined, path: string): Problem[] {
-  if (select === undefined) return []
-  const at = pointer(path, 'strategy')
-  if (!strategies.includes(select.strategy)) {
-    return [{ path: at, message: `unknown strategy "${select.strategy}"; known: ${strategies.join(', ')}` }]
-  }
-  if (!availableStrategies.includes(select.strategy)) {
-    const message = `strategy "${select.strategy}" is not available yet; available: ${availableStrategies.join(', ')}`
-    return [{ path: at, message }]
-  }
-  const problems: Problem[] = []
-  if (select.strategy === 'cost' && select.acceptAnyQuality !== true) {
-    const message =
-      'cost needs a quality floor, and minQuality is not available yet; set acceptAnyQuality to true if the bar alone may hold the quality'
-    problems.push({ path, message })
-  }
-  if (select.order !== undefined) {
-    problems.push({ path: pointer(path, 'order'), message: 'belongs to strategy "hybrid", which is not available yet' })
-  }
-  return problems
 }
 
 function checkFallbacks(fallbacks: readonly Fallback[], catalogue: Catalogue): Problem[] {

@@ -6,7 +6,7 @@ import type { RolloutPlan } from '#domain/plan.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { checkSpec } from '#domain/spec-check.ts'
-import { resolveEvaluators } from '#evaluators/registry.ts'
+import { evaluatorNames, resolveEvaluators } from '#evaluators/registry.ts'
 import { appendAudit } from '#store/audit.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
@@ -37,7 +37,27 @@ export async function submitProposal(deps: RolloutDeps, caller: Caller, input: P
   return { id }
 }
 
-async function submitIn(tx: Tx, deps: RolloutDeps, caller: Caller, input: ProposalInput, id: string): Promise<void> {
+/** Outside the transaction: no lock is held while requests are replayed. null: the spec or its base is wrong, which is told later. */
+async function foreseeFor(deps: RolloutDeps, input: ProposalInput): Promise<Foreseen | null> {
+  const stable = await readStableVersion(deps.db, input.route)
+  if (stable === null || stable.version !== input.base) return null
+  const catalogue = await readCatalogueIn(deps.db)
+  if (checkSpec(input.spec, catalogue, evaluatorNames).length > 0) return null
+  return foreseeVersion(deps.db, { catalogue, stable, spec: input.spec, nowMs: deps.clock.nowMs() })
+}
+
+interface Submission {
+  readonly id: string
+  readonly foreseen: Foreseen | null
+}
+
+async function submitIn(
+  tx: Tx,
+  deps: RolloutDeps,
+  caller: Caller,
+  input: ProposalInput,
+  { id, foreseen }: Submission,
+): Promise<void> {
   // The route's lock makes submissions follow one another; only then is it known whether one is open.
   const pointer = await lockStable(tx, input.route)
   if (pointer === null) {
@@ -87,7 +107,7 @@ async function check(tx: Tx, input: ProposalInput, bar: Bar): Promise<Problem[]>
   const evaluators = 'evaluators' in resolved ? resolved.evaluators : []
   const barProblems = 'problems' in resolved ? resolved.problems : checkBar(bar, evaluators)
   return [
-    ...under('/spec', checkSpec(input.spec, catalogue)),
+    ...under('/spec', checkSpec(input.spec, catalogue, evaluatorNames)),
     ...under('/plan', checkPlan(input.plan, bar, { evaluators, datasets: await readKnownDatasets(tx) })),
     ...barProblems.map((problem) => ({
       path: '/route',

@@ -199,7 +199,7 @@ describe('strategies (A6, A11)', () => {
   })
 
   it('throws rather than read an unknown strategy as another', () => {
-    expect(() => decide({ models: ['us/large'], select: { strategy: 'best' as never } })).toThrow(/not available/)
+    expect(() => decide({ models: ['us/large'], select: { strategy: 'best' as never } })).toThrow(/unknown strategy/)
   })
 })
 

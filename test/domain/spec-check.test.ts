@@ -16,7 +16,7 @@ const catalogue = {
 }
 
 const problems = (spec: Partial<RouteSpec> & Record<string, unknown>) =>
-  checkSpec({ models: ['openai/gpt-4o'], ...spec } as RouteSpec, catalogue)
+  checkSpec({ models: ['openai/gpt-4o'], ...spec } as RouteSpec, catalogue, ['llm_judge', 'exact'])
 
 describe('the check of a spec (D1)', () => {
   it('finds nothing wrong with a full spec', () => {
@@ -68,25 +68,55 @@ describe('the check of a spec (D1)', () => {
       /no provider "acme"/,
     ],
     ['/constraints/maxCostUsd', { constraints: { maxCostUsd: 0 } }, /above 0/],
+    ['/constraints/maxLatencyMs/p95', { constraints: { maxLatencyMs: { p95: 0 } } }, /milliseconds above 0/],
+    ['/constraints/maxLatencyMs/p97', { constraints: { maxLatencyMs: { p97: 5 } } }, /unknown; known: p50, p95, p99/],
     [
-      '/constraints/maxLatencyMs',
-      { constraints: { maxLatencyMs: { p95: 1 } } },
-      /latency limits are not available yet/,
+      '/constraints/minQuality/metric',
+      { constraints: { minQuality: { metric: 'llm_jugde', score: 1 } } },
+      /no evaluator "llm_jugde"; known: llm_judge, exact/,
     ],
+    ['/constraints/minQuality/score', { constraints: { minQuality: { metric: 'exact', score: 2 } } }, /in 0 to 1/],
     [
-      '/constraints/minQuality',
-      { constraints: { minQuality: { metric: 'm', score: 1 } } },
-      /quality floors are not available/,
+      '/constraints/sensitivity/restricted/0',
+      { constraints: { sensitivity: { restricted: ['no-trianing'] } } },
+      /no data policy "no-trianing"/,
     ],
     ['/models', { models: ['local/llama'], constraints: { regions: ['us'] } }, /every request would be refused/],
     ['/select/strategy', { select: { strategy: 'best' } }, /unknown strategy "best"; known: priority/],
     [
-      '/select/strategy',
-      { select: { strategy: 'latency' } },
-      /"latency" is not available yet; available: priority, weighted, cost/,
+      '/select',
+      { select: { strategy: 'cost' } },
+      /needs a quality floor: set constraints.minQuality, or acceptAnyQuality/,
     ],
-    ['/select', { select: { strategy: 'cost' } }, /needs a quality floor/],
-    ['/select/order', { select: { strategy: 'priority', order: [] } }, /belongs to strategy "hybrid"/],
+    [
+      '/select',
+      { select: hybrid({ order: [{ by: 'latency' }, { by: 'cost' }] }) },
+      /a hybrid by cost needs a quality floor/,
+    ],
+    ['/select', { select: hybrid({ weights: { cost: 1 } }) }, /needs a quality floor/],
+    ['/rules/0/select', { rules: [{ ...rule('a'), select: { strategy: 'cost' } }] }, /needs a quality floor/],
+    ['/select/order', { select: { strategy: 'priority', order: [] } }, /does not belong to strategy "priority"/],
+    ['/select/metric', { select: { strategy: 'latency', metric: 'ttfb' } }, /unknown time "ttfb"; known: ttft, total/],
+    ['/select/quantile', { select: { strategy: 'latency', quantile: 'p90' } }, /unknown quantile "p90"; known: p50/],
+    ['/select/quantile', { select: { strategy: 'quality', quantile: 'p95' } }, /which knows metric/],
+    ['/select/metric', { select: { strategy: 'quality', metric: 'ttft' } }, /no evaluator "ttft"/],
+    ['/select', { select: hybrid({}) }, /either order or weights/],
+    ['/select', { select: hybrid({ order: [{ by: 'quality' }], weights: { quality: 1 } }) }, /either order or weights/],
+    ['/select/order', { select: hybrid({ order: [] }) }, /at least one/],
+    ['/select/order/0/by', { select: hybrid({ order: [{ by: 'luck' }] }) }, /unknown "luck"; known: cost, latency/],
+    [
+      '/select/order/0/quantile',
+      { select: hybrid({ order: [{ by: 'quality', quantile: 'p95' }] }) },
+      /does not go with/,
+    ],
+    ['/select/order/0/within', { select: hybrid({ order: [{ by: 'quality', within: -1 }] }) }, /0 \(no tolerance\)/],
+    ['/select/order/0/min', { select: hybrid({ order: [{ by: 'quality', metric: 'exact', min: 7 }] }) }, /0 to 1/],
+    ['/select/order/0', { select: hybrid({ order: [{ by: 'quality', min: 0.7 }] }) }, /names its metric/],
+    ['/select/order/0/max', { select: hybrid({ order: [{ by: 'latency', max: 0 }] }) }, /above 0/],
+    ['/select/order/0/metric', { select: hybrid({ order: [{ by: 'latency', metric: 'exact' }] }) }, /unknown time/],
+    ['/select/weights/luck', { select: hybrid({ weights: { luck: 1 } }) }, /unknown; known: cost/],
+    ['/select/weights/cost', { select: hybrid({ weights: { cost: -1, quality: 1 } }) }, /0 \(does not count\)/],
+    ['/select/weights', { select: hybrid({ weights: { latency: 0 } }) }, /above 0/],
     ['/fallbacks/0', { fallbacks: ['no/such'] }, /no model "no\/such"/],
     ['/fallbacks/1', { fallbacks: ['local/llama', 'local/llama'] }, /twice/],
     ['/retry/attempts', { retry: { attempts: 6 } }, /from 1 \(no retry\) to 5/],
@@ -99,7 +129,7 @@ describe('the check of a spec (D1)', () => {
     ['/rules/0', { rules: [{ name: 'a', when: { stream: true } }] }, /changes nothing/],
     ['/rules/0/when/metdata.region', { rules: [{ ...rule('a'), when: { 'metdata.region': 'eu' } }] }, /unknown field/],
     ['/rules/0/models/0', { rules: [{ ...rule('a'), models: ['no/such'] }] }, /no model/],
-    ['/rules/0/select/strategy', { rules: [{ ...rule('a'), select: { strategy: 'hybrid' } }] }, /not available yet/],
+    ['/rules/0/select/strategy', { rules: [{ ...rule('a'), select: { strategy: 'x' } }] }, /unknown strategy/],
     [
       '/rules/0/models',
       { constraints: { regions: ['us'] }, rules: [{ ...rule('a'), models: ['local/llama'] }] },
@@ -109,11 +139,42 @@ describe('the check of a spec (D1)', () => {
     expect(problems(spec)).toContainEqual({ path, message: expect.stringMatching(message) })
   })
 
+  it.each<[string, RouteSpec['select'], RouteSpec['constraints']]>([
+    ['cost behind a floor', { strategy: 'cost' }, { minQuality: { metric: 'exact', score: 0.7 } }],
+    ['cost of an author who accepts it', { strategy: 'cost', acceptAnyQuality: true }, undefined],
+    ['least-busy', { strategy: 'least-busy' }, { maxLatencyMs: { p95: 4_000 } }],
+    ['latency', { strategy: 'latency', metric: 'ttft', quantile: 'p99' }, undefined],
+    ['quality', { strategy: 'quality', metric: 'llm_judge' }, { sensitivity: { secret: ['no-training'] } }],
+    [
+      'a hybrid whose quality holds the cost',
+      { strategy: 'hybrid', order: [{ by: 'quality', within: 0.02 }, { by: 'cost' }] },
+      undefined,
+    ],
+    ['a weighted hybrid', { strategy: 'hybrid', weights: { quality: 2, cost: 1, latency: 0.5 } }, undefined],
+    [
+      'a hybrid with filters',
+      {
+        strategy: 'hybrid',
+        order: [
+          { by: 'latency', max: 4_000, quantile: 'p50' },
+          { by: 'quality', min: 0.7, metric: 'exact' },
+        ],
+      },
+      undefined,
+    ],
+  ])('accepts %s', (_, select, constraints) => {
+    expect(problems({ ...(select && { select }), ...(constraints && { constraints }) })).toEqual([])
+  })
+
   it('reports every fault at once', () => {
     const found = problems({ models: ['a/b'], select: { strategy: 'best' as never }, retry: { attempts: 0 } })
     expect(found.map((problem) => problem.path)).toEqual(['/models/0', '/select/strategy', '/retry/attempts'])
   })
 })
+
+function hybrid(settings: Record<string, unknown>) {
+  return { strategy: 'hybrid', ...settings }
+}
 
 function rule(name: string) {
   return { name, when: { stream: true }, models: ['openai/gpt-4o'] }
