@@ -3,6 +3,7 @@ import { expectedCostMicroUsd } from './cost.ts'
 import type { Exclusion } from './decision.ts'
 import { type LiveView, quietLive } from './live.ts'
 import { dollars } from './money.ts'
+import type { KnownPrompts } from './prompt.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { Constraints, ModelRef } from './route.ts'
 import { sensitivityProblem } from './sensitivity.ts'
@@ -12,6 +13,8 @@ import type { Model, Provider } from './snapshot.ts'
 export interface Catalogue {
   readonly models: ReadonlyMap<string, Model>
   readonly providers: ReadonlyMap<string, Provider>
+  /** Prompt versions a spec may name; absent: none. */
+  readonly prompts?: KnownPrompts
 }
 
 /** What a model is judged by. */

@@ -124,18 +124,25 @@ function render(compiled: Compiled, lookup: Lookup): RenderedPrompt | PromptFaul
   }
 }
 
-/** Whether a spec's prompt exists. @param known every `name@version` there is */
+/** The keys (`name@version`) of prompts: a set of them, or a map by them. */
+export interface KnownPrompts {
+  has(key: string): boolean
+  keys(): Iterable<string>
+}
+
+/** Whether a spec's prompt exists. */
 export function checkPromptRef(
   prompt: { readonly name: string; readonly version: number } | undefined,
-  known: ReadonlySet<string>,
+  known: KnownPrompts,
 ): Problem[] {
   if (prompt === undefined || known.has(promptKey(prompt))) return []
-  const versions = [...known].filter((key) => key.slice(0, key.lastIndexOf('@')) === prompt.name)
+  const keys = [...known.keys()]
+  const versions = keys.filter((key) => key.slice(0, key.lastIndexOf('@')) === prompt.name)
   if (versions.length > 0) {
     const message = `prompt "${prompt.name}" has no version ${prompt.version}; known: ${shown(versions)}`
     return [{ path: '/prompt/version', message }]
   }
-  const names = [...new Set([...known].map((key) => key.slice(0, key.lastIndexOf('@'))))]
+  const names = [...new Set(keys.map((key) => key.slice(0, key.lastIndexOf('@'))))]
   return [{ path: '/prompt/name', message: `no prompt "${prompt.name}"; known: ${shown(names)}` }]
 }
 

@@ -1,3 +1,4 @@
+import type { Guardrails } from './guardrails.ts'
 /** A model of a provider, written `provider/model`; the model part may itself contain slashes. */
 export type ModelRef = string
 
@@ -77,6 +78,12 @@ export interface Rule {
 
 export type RetryReason = 'timeout' | 'rate_limit' | 'server_error' | 'connection'
 
+/** Classes of failure after which another target may be tried. */
+export type FallbackReason = RetryReason | 'content_filter' | 'context_length' | 'invalid_response'
+
+/** A target behind the pool. With `on` only after failures of these classes; without, after whatever is wrong with a provider. */
+export type Fallback = ModelRef | { readonly model: ModelRef; readonly on?: readonly FallbackReason[] }
+
 /** Ordered conditions over the request; the first that holds names the task. */
 export interface RulesClassifier {
   readonly kind: 'rules'
@@ -126,9 +133,11 @@ export interface RouteSpec {
     readonly classifier?: Classifier
   }
   readonly constraints?: Constraints
+  /** What may not be sent by this version, besides what nobody may send. */
+  readonly guardrails?: Guardrails
   readonly rules?: readonly Rule[]
   readonly select?: Select
-  readonly fallbacks?: readonly ModelRef[]
+  readonly fallbacks?: readonly Fallback[]
   /** attempts: tries per target, 1 to 5, the first included. Default 2 on all reasons. */
   readonly retry?: { readonly attempts?: number; readonly on?: readonly RetryReason[] }
   readonly timeouts?: {
@@ -157,8 +166,15 @@ export function poolOf(models: RouteSpec['models']): Target[] {
   )
 }
 
+/** The fallbacks of a spec, all in the long form. */
+export function fallbacksOf(spec: RouteSpec): { readonly model: ModelRef; readonly on?: readonly FallbackReason[] }[] {
+  return (spec.fallbacks ?? []).map((entry) => (typeof entry === 'string' ? { model: entry } : entry))
+}
+
 /** Every model a spec can reach: pool, rules and fallbacks, each once, in order of appearance. */
 export function modelsOf(spec: RouteSpec): ModelRef[] {
   const pools = [spec.models, ...(spec.rules ?? []).map((rule) => rule.models ?? [])]
-  return [...new Set([...pools.flatMap((p) => poolOf(p).map((t) => t.model)), ...(spec.fallbacks ?? [])])]
+  return [
+    ...new Set([...pools.flatMap((p) => poolOf(p).map((t) => t.model)), ...fallbacksOf(spec).map((t) => t.model)]),
+  ]
 }

@@ -1,7 +1,8 @@
 import type { Bar } from '#domain/bar.ts'
 import type { Model, Provider } from '#domain/snapshot.ts'
 import { modelOf, providerOf } from './catalogue.ts'
-import type { Tx } from './database.ts'
+import type { Database, Tx } from './database.ts'
+import { readKnownPrompts } from './prompts.ts'
 
 /** The bar in force on a route, with its version. */
 export async function readBar(tx: Tx, route: string): Promise<{ bar: Bar; barVersion: number }> {
@@ -22,14 +23,17 @@ export async function readKnownDatasets(tx: Tx): Promise<Set<string>> {
   return new Set(rows.map((row) => `${row.name}@${row.version}`))
 }
 
-/** Providers and models as the checks of a spec need them. */
-export async function readCatalogueIn(
-  tx: Tx,
-): Promise<{ models: ReadonlyMap<string, Model>; providers: ReadonlyMap<string, Provider> }> {
+/** Providers, models and prompts as the checks of a spec need them. */
+export async function readCatalogueIn(tx: Database): Promise<{
+  models: ReadonlyMap<string, Model>
+  providers: ReadonlyMap<string, Provider>
+  prompts: ReadonlySet<string>
+}> {
   const providers = await tx.selectFrom('providers').selectAll().execute()
   const models = await tx.selectFrom('models').selectAll().execute()
   return {
     providers: new Map(providers.map((row) => [row.name, providerOf(row)])),
     models: new Map(models.map((row) => [`${row.provider}/${row.model}`, modelOf(row)])),
+    prompts: await readKnownPrompts(tx),
   }
 }

@@ -29,7 +29,7 @@ export interface ModelsTable {
   context_window: number | null
   max_output_tokens: number | null
   capabilities: Json<string[]>
-  price: JsonOrNull<{ input: number; cachedInput: number | null; output: number; reasoning?: number | null }>
+  price: JsonOrNull<StoredPrice>
   price_version: Generated<number>
   updated_at: Time
 }

@@ -49,7 +49,8 @@ describe('the check of a spec (D1)', () => {
     ['/models/1', { models: ['local/llama', 'local/llama'] }, /twice/],
     ['/models/0/weight', { models: [{ model: 'local/llama', weight: -1 }, 'openai/gpt-4o'] }, /0 \(drained\) or more/],
     ['/models', { models: [{ model: 'local/llama', weight: 0 }] }, /every weight is 0/],
-    ['/prompt', { prompt: { name: 'p', version: 1 } }, /not available yet/],
+    ['/prompt/name', { prompt: { name: 'p', version: 1 } }, /no prompt "p"; known: none/],
+    ['/guardrails/blocked/0/pattern', { guardrails: { blocked: [{ name: 'a', pattern: '(' }] } }, /not a usable pattern/],
     ['/task/classifier/rules', { task: { classifier: { kind: 'rules' } } }, /must be a list of 1 to 200/],
     [
       '/constraints/regions/0',
