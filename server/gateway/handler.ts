@@ -5,12 +5,13 @@ import { Allowances } from './allowances.ts'
 import { handleChat } from './chat.ts'
 import type { GatewayDeps, GatewayState } from './chat-context.ts'
 import { Circuits } from './circuits.ts'
+import { countTokens } from './count-tokens.ts'
 import { chatEndpoint, type Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
 import { readingsOf } from './gateway-readings.ts'
 import { LiveStats } from './live-stats.ts'
 import { messagesEndpoint } from './messages-endpoint.ts'
-import { sendModels } from './models-list.ts'
+import { anthropicModels, openAiModels, sendModels } from './models-list.ts'
 import { type ApiError, type ErrorReply, type Head, invalidRequest, sendError } from './openai-error.ts'
 import { responsesEndpoint } from './responses-endpoint.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -48,8 +49,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (path !== '/v1' && !path.startsWith('/v1/')) return false
       const requestId = state.newId('req')
       const head: Head = { 'x-interlock-request-id': requestId, 'x-request-id': requestId }
-      if (isAnthropic(path)) head['request-id'] = requestId
-      const endpoint = endpoints.get(path) ?? (isAnthropic(path) ? messagesEndpoint : chatEndpoint)
+      const endpoint = endpoints.get(path) ?? (isOfAnthropic(req, path) ? messagesEndpoint : chatEndpoint)
+      // Anthropic's clients read the request's id under a name of their own.
+      if (endpoint === messagesEndpoint) head['request-id'] = requestId
       const reply: Request = { path, requestId, head, res, endpoint }
       inFlight += 1
       serve(state, req, reply).then(
@@ -74,15 +76,17 @@ function pathOf(req: IncomingMessage): string {
   return query === -1 ? url : url.slice(0, query)
 }
 
-/** Anthropic's clients read the request's id under a name of their own. */
-function isAnthropic(path: string): boolean {
-  return path === '/v1/messages' || path.startsWith('/v1/messages/')
+/** Anthropic's clients say so in a header of their own; they list models as well. */
+function isOfAnthropic(req: IncomingMessage, path: string): boolean {
+  return path === '/v1/messages' || path === countTokensPath || req.headers['anthropic-version'] !== undefined
 }
 
 interface Request extends ErrorReply {
   readonly path: string
   readonly endpoint: Endpoint
 }
+
+const countTokensPath = '/v1/messages/count_tokens'
 
 /** Paths that are answered by a route's models, each in its dialect. */
 const endpoints: ReadonlyMap<string, Endpoint> = new Map([
@@ -100,8 +104,11 @@ async function serve(state: GatewayState, req: IncomingMessage, of: Request): Pr
   const access = callerOf(req, snapshot, state.clock.nowMs())
   if ('error' in access) return end(state, req, of, access.error)
   const { caller } = access
-  if (endpoints.has(path)) return handleChat(state, req, res, { requestId, endpoint, snapshot, caller, head })
-  const error = sendModels(of, path, { caller, snapshot })
+  const from = { requestId, endpoint, snapshot, caller, head }
+  if (endpoints.has(path)) return handleChat(state, req, res, from)
+  if (path === countTokensPath) return countTokens(req, of, from)
+  const shape = isOfAnthropic(req, path) ? anthropicModels : openAiModels
+  const error = sendModels(of, path, { caller, snapshot }, shape)
   if (error !== null) end(state, req, of, error)
 }
 
@@ -116,7 +123,8 @@ const notReady: ApiError = {
 
 /** Paths and methods are refused before keys are looked at: they are public knowledge. */
 function refusalOfPath(method: string, path: string, head: Head): ApiError | null {
-  const allowed = endpoints.has(path) ? 'POST' : /^\/v1\/models(\/|$)/.test(path) ? 'GET' : null
+  const isPosted = endpoints.has(path) || path === countTokensPath
+  const allowed = isPosted ? 'POST' : /^\/v1\/models(\/|$)/.test(path) ? 'GET' : null
   if (allowed === null) {
     return invalidRequest(404, 'unknown_url', `Unknown request URL: ${method} ${path.slice(0, 200)}.`)
   }

@@ -156,7 +156,10 @@ function unknownBlock(block: Fields, at: string, known: readonly string[]): Erro
   const { type } = block
   if (typeof type === 'string' && /server_tool_use|_tool_result$|^mcp_|container_upload|compaction/.test(type)) {
     const shown = type.slice(0, 64)
-    return unsupported(`${at}.type`, `'${shown}' belongs to a tool that runs at one provider and cannot be routed.`)
+    return unsupported(
+      `${at}.type`,
+      `'${at}.type' is '${shown}': it belongs to a tool that runs at one provider and cannot be routed.`,
+    )
   }
   return unknownValue(`${at}.type`, type, known)
 }
