@@ -10,7 +10,7 @@ import { type Config, readEnvironmentSecret } from '#infra/config.ts'
 import { idMaker } from '#infra/ids.ts'
 import { createLog, type Log } from '#infra/log.ts'
 import { type JobQueue, openQueue } from '#infra/queue.ts'
-import { createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
+import { baseUrlQueryOf, createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import { type OpenDatabase, openEmbedded, openPostgres } from '#store/database.ts'
 import { releaseAllClaims } from '#store/eval-work.ts'
@@ -134,7 +134,7 @@ function controlDepsOf(rollout: RolloutDeps, providers: ProviderRegistry, config
     authenticator: createAuthenticator(rollout.db, rollout.clock),
     randomBytes,
     providerKinds,
-    baseUrlProblem: (baseUrl) => providers.guard.problemOf(baseUrl),
+    baseUrlProblem: (baseUrl, kind) => providers.guard.problemOf(baseUrl, baseUrlQueryOf(kind)),
     resolveEvaluators,
     leaseMs: config.leaseMs,
   }

@@ -1,6 +1,7 @@
 import type { EvaluatorRef } from '#domain/bar.ts'
 import type { EvaluatorMetric } from '#domain/bar-check.ts'
 import type { Problem } from '#domain/errors.ts'
+import type { Provider } from '#domain/snapshot.ts'
 import type { Authenticator } from '#http/auth.ts'
 import { operationsOf } from '#http/operation.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
@@ -13,7 +14,7 @@ export interface ControlDeps extends RolloutDeps {
   /** Kinds of provider this version can call. */
   readonly providerKinds: readonly string[]
   /** What is wrong with a provider's base URL; null: nothing that its text shows. */
-  readonly baseUrlProblem: (baseUrl: string) => string | null
+  readonly baseUrlProblem: (baseUrl: string, kind: Provider['kind']) => string | null
   /** Checks the evaluators of a bar; problems have paths below the bar. */
   readonly resolveEvaluators: (
     refs: readonly EvaluatorRef[],

@@ -131,7 +131,7 @@ function providerProblems(deps: ControlDeps, provider: Provider): Problem[] {
     const message = `kind "${provider.kind}" is not available yet; available: ${deps.providerKinds.join(', ')}`
     problems.push({ path: '/kind', message })
   }
-  const urlProblem = deps.baseUrlProblem(provider.baseUrl)
+  const urlProblem = deps.baseUrlProblem(provider.baseUrl, provider.kind)
   if (urlProblem !== null) problems.push({ path: '/baseUrl', message: urlProblem })
   if (provider.credential !== null && ownVariables.test(provider.credential)) {
     problems.push({ path: '/credential', message: 'names a secret of Interlock itself, which no provider is sent' })

@@ -2,6 +2,12 @@ import type { Usage } from '#domain/decision.ts'
 import type { Fields } from './dialect.ts'
 import { eventOf } from './sse.ts'
 
+/** Counts of an answer. */
+export interface AnswerUsage extends Usage {
+  /** Of the input tokens: those written to the provider's cache. OpenAI has no name for them. */
+  readonly cacheCreationTokens?: number
+}
+
 /** One tool call as an answer carries it. `arguments`: JSON text. */
 export interface AnsweredCall {
   readonly id: string
@@ -17,6 +23,8 @@ export interface AnsweredChoice {
   readonly toolCalls: readonly AnsweredCall[]
   readonly finishReason: string
   readonly refusal: string | null
+  /** Which of the stop sequences ended it, where the provider says so; clients of vLLM know the member. */
+  readonly stopSequence?: string | null
   /** Further members of the message. */
   readonly more?: Fields
 }
@@ -29,7 +37,7 @@ export interface AnswerHead {
 }
 
 /** A chat completion as OpenAI sends it. */
-export function completionOf(head: AnswerHead, choices: readonly AnsweredChoice[], usage: Usage | null): Fields {
+export function completionOf(head: AnswerHead, choices: readonly AnsweredChoice[], usage: AnswerUsage | null): Fields {
   return {
     id: head.id,
     object: 'chat.completion',
@@ -47,6 +55,7 @@ export function completionOf(head: AnswerHead, choices: readonly AnsweredChoice[
       },
       logprobs: null,
       finish_reason: choice.finishReason,
+      ...stopSequence(choice.stopSequence),
     })),
     ...(usage !== null && { usage: usageFields(usage) }),
   }
@@ -56,12 +65,15 @@ function callOf(call: AnsweredCall): Fields {
   return { id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments }, ...call.more }
 }
 
-function usageFields(usage: Usage): Fields {
+function usageFields(usage: AnswerUsage): Fields {
   return {
     prompt_tokens: usage.inputTokens,
     completion_tokens: usage.outputTokens,
     total_tokens: usage.inputTokens + usage.outputTokens,
-    prompt_tokens_details: { cached_tokens: usage.cachedInputTokens },
+    prompt_tokens_details: {
+      cached_tokens: usage.cachedInputTokens,
+      ...(usage.cacheCreationTokens !== undefined && { cache_creation_tokens: usage.cacheCreationTokens }),
+    },
     completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
   }
 }
@@ -102,17 +114,17 @@ export class ChunkWriter {
     return this.delta({ tool_calls: [{ index: position, function: { arguments: text } }] }, index)
   }
 
-  finish(reason: string, index = 0): string {
-    return this.#chunk([{ index, delta: {}, finish_reason: reason }], null)
+  finish(reason: string, index = 0, stopped: string | null = null): string {
+    return this.#chunk([{ index, delta: {}, finish_reason: reason, ...stopSequence(stopped) }], null)
   }
 
   /** The counts, where they were asked for, and the terminal marker. */
-  end(usage: Usage | null): string {
+  end(usage: AnswerUsage | null): string {
     const counts = this.#includesUsage && usage !== null ? this.#chunk([], usage) : ''
     return `${counts}data: [DONE]\n\n`
   }
 
-  #chunk(choices: readonly Fields[], usage: Usage | null): string {
+  #chunk(choices: readonly Fields[], usage: AnswerUsage | null): string {
     return eventOf({
       id: this.#id,
       object: 'chat.completion.chunk',
@@ -122,6 +134,10 @@ export class ChunkWriter {
       ...(this.#includesUsage && { usage: usage === null ? null : usageFields(usage) }),
     })
   }
+}
+
+function stopSequence(found: string | null | undefined): Fields {
+  return typeof found === 'string' ? { stop_sequence: found } : {}
 }
 
 /** `stream_options.include_usage`. */

@@ -1,4 +1,4 @@
-import { isObject, textOf } from './answer-facts.ts'
+import { isObject, parseObject, textOf } from './answer-facts.ts'
 import type { Fields } from './dialect.ts'
 import { ProviderError } from './provider.ts'
 
@@ -6,7 +6,7 @@ import { ProviderError } from './provider.ts'
 export type Part =
   | { readonly kind: 'text'; readonly text: string; readonly cacheControl: unknown }
   | (Media & { readonly kind: 'image'; readonly detail: string | null; readonly cacheControl: unknown })
-  | (Media & { readonly kind: 'audio' })
+  | (Media & { readonly kind: 'audio'; readonly cacheControl: unknown })
   | (Media & { readonly kind: 'file'; readonly name: string | null; readonly cacheControl: unknown })
 
 /** Bytes inline (base64) or somewhere else (url): exactly one is not null. */
@@ -28,7 +28,8 @@ export interface ToolCall {
 
 /** A message, its role being one of four: `developer` is `system`. */
 export type Turn =
-  | { readonly role: 'system' | 'user'; readonly parts: readonly Part[] }
+  | { readonly role: 'system'; readonly parts: readonly Part[] }
+  | { readonly role: 'user'; readonly parts: readonly Part[] }
   | {
       readonly role: 'assistant'
       readonly parts: readonly Part[]
@@ -58,7 +59,7 @@ export function readTurns(messages: unknown): Turn[] {
 }
 
 function readTurn(message: Fields, at: string): Turn {
-  const parts = readParts(message['content'], `${at}.content`)
+  const parts = withMark(readParts(message['content'], `${at}.content`), message['cache_control'])
   switch (message['role']) {
     case 'system':
     case 'developer':
@@ -74,6 +75,13 @@ function readTurn(message: Fields, at: string): Turn {
     default:
       throw unsupported(`${at}.role`, `the role '${String(message['role']).slice(0, 32)}' has no counterpart`)
   }
+}
+
+/** A mark on a whole message is one on its last part. */
+function withMark(parts: Part[], cacheControl: unknown): Part[] {
+  const last = parts.at(-1)
+  if (!isObject(cacheControl) || last === undefined) return parts
+  return [...parts.slice(0, -1), { ...last, cacheControl }]
 }
 
 /** A refusal was said to the user: to the next model it is text like any other. */
@@ -103,13 +111,7 @@ function callsOf(message: Fields, at: string): { toolCalls: ToolCall[]; thinking
 
 /** The JSON object in a text; an empty text is an empty object; null: there is none. */
 export function objectIn(text: string): Fields | null {
-  if (text.trim() === '') return {}
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return isObject(parsed) ? parsed : null
-  } catch {
-    return null
-  }
+  return text.trim() === '' ? {} : parseObject(text)
 }
 
 function readParts(content: unknown, at: string): Part[] {
@@ -142,7 +144,8 @@ function readPart(part: Fields, at: string): Part | null {
     }
     case 'input_audio': {
       const audio = isObject(part['input_audio']) ? part['input_audio'] : {}
-      return { kind: 'audio', mediaType: `audio/${textOf(audio['format'])}`, base64: textOf(audio['data']), url: null }
+      const mediaType = `audio/${textOf(audio['format'])}`
+      return { kind: 'audio', mediaType, base64: textOf(audio['data']), url: null, cacheControl }
     }
     case 'file': {
       const file = isObject(part['file']) ? part['file'] : {}
@@ -170,6 +173,12 @@ function mediaOf(url: string, at: string): Media {
 /** Text of the parts that are text. */
 export function textOfParts(parts: readonly Part[]): string {
   return parts.map((part) => (part.kind === 'text' ? part.text : '')).join('')
+}
+
+/** Names in OpenAI's `allowed_tools`. */
+export function allowedNames(set: Fields): string[] {
+  const tools = Array.isArray(set['tools']) ? (set['tools'] as unknown[]) : []
+  return tools.map((tool) => (isObject(tool) && isObject(tool['function']) ? textOf(tool['function']['name']) : ''))
 }
 
 /** Why a target cannot take this request at all: another may. The words name a place, never its content. */

@@ -1,5 +1,6 @@
-import type { Usage, Warning } from '#domain/decision.ts'
+import type { Warning } from '#domain/decision.ts'
 import type { Provider } from '#domain/snapshot.ts'
+import type { AnswerUsage } from './canonical-answer.ts'
 import type { ChatBody, ChatCall, ErrorClass, ProviderError } from './provider.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
@@ -20,6 +21,8 @@ export interface Dialect {
   readonly kind: Provider['kind']
   /** Path and query of a call, below the origin. @param model as the provider names it */
   path(base: BaseAddress, model: string, isStream: boolean): string
+  /** Names that the query of a base URL may hold; absent: none. */
+  readonly baseUrlQuery?: readonly string[]
   /** Header names and values of every call, besides content type and the like. */
   readonly headers: readonly string[]
   /** Header name and value that carry the credential. */
@@ -60,7 +63,7 @@ export interface StreamTranslator {
   /** The provider closed in order. @returns the events that end the answer; '' where it had not finished */
   end(): string
   /** Final counts; null until they are known. */
-  readonly usage: Usage | null
+  readonly usage: AnswerUsage | null
 }
 
 export interface ErrorReading {

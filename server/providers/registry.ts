@@ -1,18 +1,26 @@
 import { isIP } from 'node:net'
 import { Agent, buildConnector } from 'undici'
 import type { Provider } from '#domain/snapshot.ts'
+import { anthropic } from './anthropic.ts'
+import { azureOpenAi } from './azure-openai.ts'
 import { createCredentialReader } from './credential.ts'
 import type { Dialect } from './dialect.ts'
+import { gemini } from './gemini.ts'
 import { createHttpProvider } from './http-provider.ts'
 import { openAi } from './openai.ts'
 import type { ChatProvider } from './provider.ts'
 import { type AddressGuard, createAddressGuard, UpstreamAddressError } from './upstream-address.ts'
 
 /** Every kind of provider: another is one file with its dialect, and its line here. */
-const dialects: readonly Dialect[] = [openAi]
+const dialects: readonly Dialect[] = [openAi, azureOpenAi, anthropic, gemini]
 
 /** Kinds of provider that can be called; the catalogue refuses others. */
 export const providerKinds: readonly Provider['kind'][] = dialects.map((dialect) => dialect.kind)
+
+/** Names that the query of a base URL may hold. */
+export function baseUrlQueryOf(kind: Provider['kind']): readonly string[] {
+  return dialects.find((dialect) => dialect.kind === kind)?.baseUrlQuery ?? []
+}
 
 /** Upper bound of a connection attempt, whatever a route asks for. */
 const connectMs = 10_000

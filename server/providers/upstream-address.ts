@@ -56,8 +56,12 @@ export type Lookup = (hostname: string, options: LookupOptions, callback: Lookup
 export interface AddressGuard {
   /** @param address an IP address in any spelling node:net accepts, without brackets */
   isAllowed(address: string): boolean
-  /** What is wrong with a provider's base URL; null: nothing that its text can show. The address is checked again on connect. */
-  problemOf(baseUrl: string): string | null
+  /**
+   * What is wrong with a provider's base URL; null: nothing that its text can show. The address is checked again on connect.
+   *
+   * @param query names that may stand in its query, where the kind of provider reads some
+   */
+  problemOf(baseUrl: string, query?: readonly string[]): string | null
   /** A `lookup` for sockets: every address a name resolves to must be allowed, so a name cannot be rebound. */
   readonly lookup: Lookup
 }
@@ -90,16 +94,24 @@ export function createAddressGuard(allow: readonly string[], resolve: Lookup = d
       if (options.all === true) callback(null, addresses)
       else callback(null, first.address, first.family)
     })
-  return { isAllowed, lookup, problemOf: (baseUrl) => problemOfUrl(baseUrl, isAllowed) }
+  return { isAllowed, lookup, problemOf: (baseUrl, query = []) => problemOfUrl(baseUrl, query, isAllowed) }
 }
 
-function problemOfUrl(baseUrl: string, isAllowed: (address: string) => boolean): string | null {
+function problemOfUrl(
+  baseUrl: string,
+  query: readonly string[],
+  isAllowed: (address: string) => boolean,
+): string | null {
   if (!URL.canParse(baseUrl)) return 'is not a URL such as https://api.example.com/v1'
   const url = new URL(baseUrl)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must begin with https:// or http://'
   if (url.username !== '' || url.password !== '')
     return 'must not hold a user name or password; use a credential reference'
-  if (url.search !== '' || url.hash !== '') return 'must not hold a query or a fragment'
+  if (url.hash !== '') return 'must not hold a fragment'
+  const names = [...url.searchParams.keys()]
+  if (url.search !== '' && (query.length === 0 || names.some((name) => !query.includes(name)))) {
+    return query.length === 0 ? 'must not hold a query' : `must not hold a query but ${query.join(', ')}`
+  }
   const host = hostOf(url)
   if (isIP(host) !== 0 && !isAllowed(host)) return new UpstreamAddressError(host, host).message
   if (/(^|\.)localhost\.?$/.test(host) && !isAllowed('127.0.0.1'))

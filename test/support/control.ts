@@ -11,7 +11,7 @@ import { errorHandler } from '#http/error-handler.ts'
 import { requestContext } from '#http/request-context.ts'
 import { securityHeaders } from '#http/security-headers.ts'
 import { createLog } from '#infra/log.ts'
-import { providerKinds } from '#providers/registry.ts'
+import { baseUrlQueryOf, providerKinds } from '#providers/registry.ts'
 import { createAddressGuard } from '#providers/upstream-address.ts'
 import { insertKey } from '#store/callers.ts'
 import type { Database } from '#store/database.ts'
@@ -66,7 +66,7 @@ export async function controlRig(db: Database): Promise<ControlRig> {
     authenticator,
     randomBytes: (count) => randomBytes(count),
     providerKinds,
-    baseUrlProblem: guard.problemOf,
+    baseUrlProblem: (baseUrl, kind) => guard.problemOf(baseUrl, baseUrlQueryOf(kind)),
     resolveEvaluators,
     leaseMs: 15_000,
   }
