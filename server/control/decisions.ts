@@ -17,6 +17,7 @@ import {
   versionSchema,
 } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
+import { toMs } from './query-time.ts'
 
 const signals = ['rating', 'refusal', 'escalation', 'correction', 'hallucination', 'ticket'] as const
 const text = { type: ['string', 'null'] } as const
@@ -174,15 +175,6 @@ export const decisionOperations: readonly Operation<ControlDeps>[] = [
     },
   }),
 ]
-
-function toMs(name: string, text: string): number {
-  const ms = Date.parse(text)
-  // 31 February would otherwise be read as 3 March.
-  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
-  if (!Number.isNaN(ms) && !Number.isNaN(day.getTime()) && day.getUTCDate() === Number(text.slice(8, 10))) return ms
-  const message = 'is no time that exists'
-  throw new InterlockError('VALIDATION_FAILED', `?${name} ${message}`, [{ path: `?${name}`, message }])
-}
 
 async function existing(deps: ControlDeps, requestId: string): Promise<DecisionRecord> {
   const decision = await readDecision(deps.db, requestId)

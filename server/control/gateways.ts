@@ -1,4 +1,3 @@
-import { InterlockError } from '#domain/errors.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { type Operation, ok } from '#http/operation.ts'
 import { readEpoch } from '#store/epoch.ts'
@@ -67,20 +66,6 @@ export const gatewayOperations: readonly Operation<ControlDeps>[] = [
       return ok({ ...pageOf(rows, limit, { item, place: (row) => [row.id] }), currentEpoch })
     },
   }),
-  ...(['savings', 'inventory'] as const).map((name) =>
-    operation({
-      id: name === 'savings' ? 'getSavings' : 'getInventory',
-      method: 'get',
-      path: `/api/reports/${name}`,
-      action: 'read',
-      tag: 'reports',
-      summary: `Not available yet: the ${name} report`,
-      responses: {},
-      handle: async () => {
-        throw new InterlockError('NOT_AVAILABLE', `the ${name} report is not available yet`)
-      },
-    }),
-  ),
 ]
 
 interface Moment {

@@ -9,6 +9,7 @@ import { datasetOperations } from './datasets.ts'
 import { decisionOperations } from './decisions.ts'
 import { evalRunOperations } from './eval-runs.ts'
 import { gatewayOperations } from './gateways.ts'
+import { impactOperations } from './impact.ts'
 import { keyOperations } from './keys.ts'
 import { modelOperations } from './models.ts'
 import { openApiDocument } from './openapi.ts'
@@ -16,6 +17,7 @@ import { pageFormRouter } from './page-forms.ts'
 import { promptOperations } from './prompts.ts'
 import { proposalOperations } from './proposals.ts'
 import { providerOperations } from './providers.ts'
+import { reportOperations } from './reports.ts'
 import { versionOperations } from './route-versions.ts'
 import { routeOperations } from './routes.ts'
 import { sessionRouter } from './sessions.ts'
@@ -28,12 +30,14 @@ export const operations: readonly Operation<ControlDeps>[] = [
   ...routeOperations,
   ...versionOperations,
   ...proposalOperations,
+  ...impactOperations,
   ...datasetOperations,
   ...evalRunOperations,
   ...decisionOperations,
   ...keyOperations,
   ...auditOperations,
   ...gatewayOperations,
+  ...reportOperations,
 ]
 
 /** Everything below /api, login and logout, and the forms of pages. Expects `requestContext` and `authenticator.identify` before it and `errorHandler` after it. */

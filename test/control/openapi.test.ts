@@ -102,6 +102,8 @@ test('answers are what the document says they are', async () => {
   await look('/api/audit', '/api/audit')
   await look('/api/audit/verify', '/api/audit/verify')
   await look('/api/gateways', '/api/gateways')
+  await look('/api/reports/inventory', '/api/reports/inventory')
+  await look('/api/reports/savings', '/api/reports/savings')
   examples.push(['post', '/api/routes/{name}/rollback', await rig.call('POST', '/api/routes/support/rollback')])
   const ajv = new Ajv2020({ allErrors: true, strict: false, formats: { 'date-time': /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ } })
   for (const [method, path, answer] of examples) {

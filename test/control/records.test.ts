@@ -370,8 +370,5 @@ describe.each(engines())('records on %s', (engine) => {
       },
       { id: 'gw-2', isCurrent: false, isFresh: false, ageMs: 15_000, leases: [] },
     ])
-    for (const report of ['savings', 'inventory']) {
-      expect((await rig.call('GET', `/api/reports/${report}`)).body.code).toBe('NOT_AVAILABLE')
-    }
   })
 })
