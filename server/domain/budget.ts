@@ -61,6 +61,8 @@ export interface LeaseClaim {
   readonly heldByOthersMicroUsd: number
   /** The claimant's requests under way, by their estimates. */
   readonly reservedMicroUsd: number
+  /** What the claimant keeps whatever the answer, its reserved included: it may have used it before the answer arrives. */
+  readonly keptMicroUsd: number
   /** What requests of the claimant wait for besides. */
   readonly neededMicroUsd: number
   /** Holders of live leases of this window, the claimant included. */
@@ -83,7 +85,7 @@ export function grantOf(claim: LeaseClaim): LeaseGrant {
   const { reservedMicroUsd, neededMicroUsd, holders } = claim
   const free = Math.max(0, claim.hardMicroUsd - claim.spentMicroUsd - claim.heldByOthersMicroUsd)
   const part = Math.ceil(Math.max(0, free - reservedMicroUsd) / (2 * Math.max(1, holders)))
-  const held = Math.min(free, reservedMicroUsd + Math.max(part, neededMicroUsd))
+  const held = Math.min(free, Math.max(claim.keptMicroUsd, reservedMicroUsd + Math.max(part, neededMicroUsd)))
   return { heldMicroUsd: held, leftMicroUsd: free - held }
 }
 

@@ -41,6 +41,8 @@ export interface ShareClaim {
   readonly others: readonly { readonly share: number; readonly isBusy: boolean }[]
   /** `busy`: refused something or used more than half; `idle`: used nothing for some seconds. */
   readonly use: 'busy' | 'steady' | 'idle'
+  /** True for concurrency: half a place is none. */
+  readonly isWhole: boolean
 }
 
 /**
@@ -48,13 +50,15 @@ export interface ShareClaim {
  * an idle one shrinks to half a fair part. That half is always given, at once: until the others have asked again (a second),
  * the parts may sum up to more than the limit, by half a fair part per newcomer; never for longer.
  */
-export function shareOf({ limit, others, use }: ShareClaim): number {
+export function shareOf({ limit, others, use, isWhole }: ShareClaim): number {
   if (others.length === 0) return limit
   const fair = limit / (others.length + 1)
   const free = Math.max(0, limit - others.reduce((sum, other) => sum + other.share, 0))
   const isContested = others.some((other) => other.isBusy)
   const wanted = use === 'idle' ? fair / 2 : use === 'busy' && !isContested ? limit : fair
-  return Math.max(fair / 2, Math.min(wanted, free))
+  return isWhole
+    ? Math.max(Math.floor(fair / 2), Math.min(Math.ceil(wanted), Math.floor(free)))
+    : Math.max(fair / 2, Math.min(wanted, free))
 }
 
 /** A time to wait as OpenAI writes it in `x-ratelimit-reset-*`: `120ms`, `1.5s`, `6m0s`. */

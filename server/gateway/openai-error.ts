@@ -12,6 +12,8 @@ export interface ApiError {
   readonly retryAfterMs?: number | null
   /** True: repeating the same request cannot help; told to clients that retry by themselves. */
   readonly isHopeless?: boolean
+  /** What programs may want to know besides, as `error.metadata`. */
+  readonly metadata?: Readonly<Record<string, string | number>>
 }
 
 /** A fault of the request. @param param the field at fault, null when it is no single one */
@@ -24,8 +26,9 @@ export function invalidRequest(
   return { status, message, type: 'invalid_request_error', param, code }
 }
 
-export function errorBody(error: ApiError): { error: Record<string, string | null> } {
-  return { error: { message: error.message, type: error.type, param: error.param, code: error.code } }
+export function errorBody(error: ApiError): { error: Record<string, unknown> } {
+  const { message, type, param, code, metadata } = error
+  return { error: { message, type, param, code, ...(metadata !== undefined && { metadata }) } }
 }
 
 /** Headers of an answer while it is being made: sent in one piece, because setting them one by one costs more than routing. */

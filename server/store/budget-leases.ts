@@ -20,6 +20,7 @@ export interface LeaseReport {
   /** Spent by the holder in this window so far: only rises, so that a report may be repeated or come late. */
   readonly spentMicroUsd: number
   readonly reservedMicroUsd: number
+  readonly keptMicroUsd: number
   readonly neededMicroUsd: number
 }
 
@@ -157,6 +158,7 @@ function answerOf(
     spentMicroUsd: spent,
     heldByOthersMicroUsd: sum(live, 'held_micro_usd'),
     reservedMicroUsd: report.reservedMicroUsd,
+    keptMicroUsd: report.keptMicroUsd,
     neededMicroUsd: report.neededMicroUsd,
     holders: live.length + 1,
   })

@@ -115,7 +115,9 @@ export function renewShares(db: Database, holder: Holder, reports: readonly Shar
       const key = placeOf(row)
       others.set(key, [...(others.get(key) ?? []), { share: row.share, isBusy: row.is_busy }])
     }
-    const shares = reports.map((report) => shareOf({ ...report, others: others.get(placeOf(report)) ?? [] }))
+    const shares = reports.map((report) =>
+      shareOf({ ...report, isWhole: report.kind === 'concurrency', others: others.get(placeOf(report)) ?? [] }),
+    )
     await writeShares(tx, holder, reports, shares)
     return shares
   })
