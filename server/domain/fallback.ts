@@ -124,6 +124,15 @@ export interface Purse {
   readonly maxOutputTokens: number | null
 }
 
+/** @param rule whose limit holds besides the route's; null: none matched */
+export function purseOf(
+  spec: RouteSpec,
+  rule: string | null,
+  { inputTokens, maxOutputTokens }: Omit<Purse, 'capMicroUsd'>,
+): Purse {
+  return { capMicroUsd: costCapMicroUsd(spec, rule), inputTokens, maxOutputTokens }
+}
+
 /** What an attempt is expected to cost; null: unpriced. */
 export function expectedOf(purse: Purse, model: Model | undefined): number | null {
   return model === undefined ? null : expectedCostMicroUsd(model, purse.inputTokens, purse.maxOutputTokens)

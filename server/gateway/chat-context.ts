@@ -1,10 +1,13 @@
+import type { LexicalModel } from '#domain/lexical.ts'
 import type { RecordedLive } from '#domain/live.ts'
+import type { RenderedPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RoutingDecision } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import type { Log } from '#infra/log.ts'
 import type { Observer } from '#infra/observer.ts'
 import type { ProviderRegistry } from '#providers/registry.ts'
+import type { TaskClassifier } from '#providers/task-classifier.ts'
 import type { Allowances } from './allowances.ts'
 import type { ChatRequest } from './chat-request.ts'
 import type { DecisionBuffer } from './decision-buffer.ts'
@@ -12,6 +15,7 @@ import type { Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
 import type { RouteTable } from './route-table.ts'
 import type { ShadowQueue } from './shadow-queue.ts'
+import type { TestFailure } from './test-failure.ts'
 
 /** What the gateway is made of; made once in deps.ts. */
 export interface GatewayDeps {
@@ -21,6 +25,8 @@ export interface GatewayDeps {
   readonly random: () => number
   readonly newId: (prefix: string) => string
   readonly providers: ProviderRegistry
+  /** Coefficients of the built-in task classifier. */
+  readonly lexical: LexicalModel
   /** The live log: decisions, evidence, samples. */
   readonly sink: DecisionBuffer
   readonly log: Log
@@ -35,6 +41,9 @@ export interface GatewayState extends GatewayDeps {
   readonly user: ForwardDeps
   readonly mirror: ForwardDeps
   readonly shadow: ShadowQueue
+  readonly tasks: TaskClassifier
+  /** Of mirrored requests: circuits and answers of its own, too. */
+  readonly mirrorTasks: TaskClassifier
   readonly allowances: Allowances
 }
 
@@ -49,7 +58,10 @@ export interface Chat {
   readonly snapshot: Snapshot
   readonly caller: Caller
   readonly request: ChatRequest
+  /** Tokens with those of the prompt. */
   readonly facts: RequestFacts
+  /** What stands before the request's own messages; null: nothing. */
+  readonly prompt: RenderedPrompt | null
   readonly patterns: Readonly<Record<string, boolean>>
   readonly random: number
   /** What the decision knew of the world. */
@@ -59,4 +71,6 @@ export interface Chat {
   readonly isDirect: boolean
   /** A place in the shadow queue is held for this request. */
   readonly isMirrored: boolean
+  /** Attempts that are to fail without being sent; absent: none. */
+  readonly testFailure?: TestFailure
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Warning } from '#domain/decision.ts'
+import { purseOf } from '#domain/fallback.ts'
 import type { Provider } from '#domain/snapshot.ts'
 import { Cancellation, ProviderError } from '#providers/provider.ts'
 import type { Reservation } from './allowances.ts'
@@ -7,13 +8,15 @@ import type { Chat, GatewayState } from './chat-context.ts'
 import { type ChatCaller, decide } from './chat-decision.ts'
 import { type Answered, answer, describe, describeTarget, type Reply } from './chat-reply.ts'
 import { bodyFor } from './chat-request.ts'
-import { closeLast, type Forwarded, forward } from './forward.ts'
+import { type Forwarded, forward } from './forward.ts'
 import { checkGuardrails } from './guardrails.ts'
 import { recordAssignment, recordCompletion, recordDecision } from './live-evidence.ts'
 import { runMirror } from './mirror.ts'
-import { type ApiError, sendError } from './openai-error.ts'
+import { type ApiError, type Head, sendError } from './openai-error.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
 import { readBody } from './request-body.ts'
+import { settle } from './settlement.ts'
+import { type TestFailure, testFailureHeader, testFailureOf } from './test-failure.ts'
 
 /** One chat request, in whatever dialect, from its body to its last byte, and the records of it. */
 export async function handleChat(
@@ -37,18 +40,34 @@ export async function handleChat(
     sendError(reply, found.error)
     return
   }
+  const played = testFailureOf(req.headers, from.caller)
+  if (played !== null && 'error' in played) {
+    state.observer?.requestRefused(played.error.status, played.error.code)
+    sendError(reply, played.error)
+    return
+  }
   describe(head, found)
-  const admitted = admit(state, reply, found, bytes.length)
+  const admitted = admit(state, reply, played === null ? found : testedWith(found, played.failure, head), bytes.length)
   if (admitted === null) return
   const { chat, reservation } = admitted
   const cancellation = new Cancellation()
   res.once('close', () => {
     if (!res.writableFinished) cancellation.cancel()
   })
+  // It may have gone while its task was identified.
+  if (res.destroyed) cancellation.cancel()
   const forwarded = await callTargets(state, chat, cancellation)
   describeTarget(head, forwarded)
   const result = await answer(state, reply, chat, forwarded, cancellation)
   finish(state, chat, reservation, result)
+}
+
+/** A request whose attempts fail on purpose is no evidence of anything and is not mirrored. */
+function testedWith(chat: Chat, testFailure: TestFailure, head: Head): Chat {
+  head[testFailureHeader] = testFailure.name
+  const { decision } = chat
+  const reason = `${decision.reason}; failures were asked for: ${testFailure.name}`
+  return { ...chat, testFailure, decision: { ...decision, reason, rollout: null, isMirrored: false } }
 }
 
 /** Lets a request pass, or answers it: guardrails, budgets and limits first, then what routing says. @returns null: answered */
@@ -75,18 +94,21 @@ function admit(
 }
 
 function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation): Promise<Forwarded> {
-  const { decision, endpoint, request, snapshot, startedAtMs } = chat
+  const { decision, endpoint, request, facts, snapshot, startedAtMs } = chat
   return forward(state.user, {
     targets: decision.targets,
     providers: snapshot.providers,
     models: snapshot.models,
     spec: decision.version.spec,
-    body: bodyFor(request, decision.version.spec.parameters ?? {}),
+    body: bodyFor(request, decision.version.spec.parameters ?? {}, chat.prompt),
     isStream: request.isStream,
     // A dialect's translator trusts that every event was read.
     isKept: decision.rollout !== null || endpoint.name !== 'chat',
     startedAtMs,
     cancellation,
+    wantsJson: facts.wantsJson,
+    purse: purseOf(decision.version.spec, decision.rule, facts),
+    testFailure: chat.testFailure ?? null,
   })
 }
 
@@ -108,21 +130,17 @@ function finish(state: GatewayState, chat: Chat, reservation: Reservation | null
     totalMs,
     ttftMs,
   }
-  if (reservation !== null) state.allowances.settle(reservation, result)
+  const settled = settle(chat, forwarded, result)
+  if (reservation !== null) state.allowances.settle(reservation, settled)
   recordCompletion(state, chat, result)
   const record = recordDecision(state, chat, {
     model: target?.model ?? null,
     provider: target?.provider ?? null,
-    attempts:
-      forwarded.kind === 'stream'
-        ? closeLast(forwarded.attempts, totalMs, error?.errorClass ?? null)
-        : forwarded.attempts,
+    ...settled,
+    note: forwarded.note ?? null,
     isFallback: target?.isFallback ?? false,
     status: answered.status,
     errorCode: answered.errorCode,
-    usage,
-    costMicroUsd: result.costMicroUsd,
-    priceVersion: result.costMicroUsd === null ? null : (model?.priceVersion ?? null),
     warnings: warningsOf(chat, forwarded),
     ttftMs,
     totalMs,

@@ -121,6 +121,8 @@ export interface Ending {
   readonly provider: string | null
   readonly attempts: readonly Attempt[]
   readonly isFallback: boolean
+  /** What the reason has to add once the request has ended; null: nothing. */
+  readonly note: string | null
   /** HTTP status sent to the client; 499: it had gone. */
   readonly status: number
   readonly errorCode: string | null
@@ -133,7 +135,7 @@ export interface Ending {
 }
 
 /** Adds a request to the decision log (B7): what was decided, why, and what came of it; no prompt, no answer. */
-export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): DecisionRecord {
+export function recordDecision(deps: EvidenceDeps, chat: Chat, { note, ...ending }: Ending): DecisionRecord {
   const { decision, facts, isDirect } = chat
   const { prompt } = decision.version.spec
   const record: DecisionRecord = {
@@ -149,7 +151,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
     rule: decision.rule,
     task: decision.task,
     classification: decision.classification,
-    reason: decision.reason,
+    reason: note === null ? decision.reason : `${decision.reason}; ${note}`,
     random: chat.random,
     snapshotEpoch: chat.snapshot.epoch,
     eligible: decision.eligible,
@@ -166,6 +168,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
       wantsJson: facts.wantsJson,
       capabilities: facts.capabilities,
       patterns: chat.patterns,
+      ...(chat.prompt !== null && { promptTokens: chat.prompt.tokens }),
     },
     live: chat.live,
     ...ending,

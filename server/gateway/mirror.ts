@@ -1,3 +1,4 @@
+import { purseOf } from '#domain/fallback.ts'
 import { quietLive } from '#domain/live.ts'
 import type { RouteVersion } from '#domain/route.ts'
 import { decideTargets, type TargetDecision } from '#domain/routing.ts'
@@ -9,16 +10,18 @@ import { classify } from './classify.ts'
 import { type Forwarded, forward } from './forward.ts'
 import { recordPair } from './live-evidence.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
+import { promptedAs, withoutPrompt } from './prompt.ts'
 
 /**
  * Answers a request once more with the candidate, after its user was answered (D5). The answer goes to nobody; the call is in
  * a ledger of its own and never in the decision log.
  */
-export async function runMirror(state: GatewayState, chat: Chat, baseline: ArmResult): Promise<void> {
-  const { rollout } = chat.decision
+export async function runMirror(state: GatewayState, asked: Chat, baseline: ArmResult): Promise<void> {
+  const { rollout } = asked.decision
   if (rollout === null) return
+  const { chat, refusal } = promptedAs(asked, rollout.candidate)
   const startedAtMs = state.clock.monotonicMs()
-  const decision = await decideFor(state, chat, rollout.candidate, startedAtMs)
+  const decision = withoutPrompt(await decideFor(state, chat, rollout.candidate, startedAtMs), refusal)
   const forwarded: Forwarded =
     decision.refusal === null
       ? await forward(state.mirror, {
@@ -26,11 +29,13 @@ export async function runMirror(state: GatewayState, chat: Chat, baseline: ArmRe
           providers: chat.snapshot.providers,
           models: chat.snapshot.models,
           spec: rollout.candidate.spec,
-          body: bodyFor(chat.request, rollout.candidate.spec.parameters ?? {}),
+          body: bodyFor(chat.request, rollout.candidate.spec.parameters ?? {}, chat.prompt),
           isStream: chat.request.isStream,
           isKept: true,
           startedAtMs,
           cancellation: new Cancellation(),
+          wantsJson: chat.facts.wantsJson,
+          purse: purseOf(rollout.candidate.spec, decision.rule, chat.facts),
         })
       : {
           kind: 'failed',
@@ -73,7 +78,7 @@ async function decideFor(
   version: RouteVersion,
   nowMs: number,
 ): Promise<TargetDecision> {
-  const task = await classify(state, { ...chat, version })
+  const task = await classify(state.mirrorTasks, { ...chat, version })
   return decideTargets({
     catalogue: chat.snapshot,
     version,

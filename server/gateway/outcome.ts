@@ -58,6 +58,15 @@ export function usageOf(facts: AnswerFacts | null, inputTokens: number): Usage |
   }
 }
 
+/**
+ * What is settled for a request: the answer's usage, or, where the client left after its request had been sent, an estimate of
+ * its input, because the provider bills it all the same.
+ */
+export function settledUsage(usage: Usage | null, error: ProviderError | null, inputTokens: number): Usage | null {
+  if (usage !== null || error?.errorClass !== 'client_closed' || !error.isSent) return usage
+  return { inputTokens, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0, isEstimated: true }
+}
+
 /** @returns null when unpriced or nothing was answered */
 export function costOf(model: Model | undefined, usage: Usage | null): number | null {
   return model === undefined ? null : costMicroUsd(model.price, usage)

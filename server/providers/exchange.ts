@@ -89,9 +89,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: unknown, error: Error): void {
+    const isSent = this.#phase !== 'connect'
     if (!this.#finish()) return
     this.#sink.onError(
-      error instanceof ProviderError ? error : new ProviderError(classOf(error), wordsOf(error), { cause: error }),
+      error instanceof ProviderError
+        ? error
+        : new ProviderError(classOf(error), wordsOf(error), { cause: error, isSent }),
     )
   }
 
@@ -141,9 +144,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #fail(errorClass: ErrorClass, message: string): void {
+    const isSent = this.#phase !== 'connect'
     if (!this.#finish()) return
     this.#abort()
-    this.#sink.onError(new ProviderError(errorClass, message))
+    this.#sink.onError(new ProviderError(errorClass, message, { isSent }))
   }
 
   /** @returns false when it was over already */

@@ -34,6 +34,8 @@ export class ProviderError extends Error {
   /** How long the provider asks to be left alone; null when it does not say. */
   readonly retryAfterMs: number | null
   readonly upstream: UpstreamError | null
+  /** The request had been written to the provider, or may have been: it may be billed. */
+  readonly isSent: boolean
   constructor(
     errorClass: ErrorClass,
     message: string,
@@ -41,6 +43,7 @@ export class ProviderError extends Error {
       readonly status?: number | null
       readonly retryAfterMs?: number | null
       readonly upstream?: UpstreamError | null
+      readonly isSent?: boolean
       readonly cause?: unknown
     } = {},
   ) {
@@ -50,6 +53,7 @@ export class ProviderError extends Error {
     this.status = more.status ?? null
     this.retryAfterMs = more.retryAfterMs ?? null
     this.upstream = more.upstream ?? null
+    this.isSent = more.isSent ?? this.status !== null
   }
 }
 
