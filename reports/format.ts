@@ -38,6 +38,23 @@ export function percent(ratio: number | null): string {
   return `${value.toFixed(value !== 0 && Math.abs(value) < 1 ? 2 : 1)}${space}%`
 }
 
+/** A relative change with its interval: "+12.0 % (95 %: +9.1 % to +15.0 %)". */
+export function relativeChange({
+  change,
+  interval,
+}: {
+  readonly change: number | null
+  readonly interval: readonly [number, number] | null
+}): string {
+  if (change === null) return 'cannot be told'
+  const range = interval === null ? '' : ` (95${space}%: ${signedPercent(interval[0])} to ${signedPercent(interval[1])})`
+  return `${signedPercent(change)}${range}`
+}
+
+function signedPercent(ratio: number): string {
+  return `${ratio > 0 ? '+' : ratio < 0 ? minus : '±'}${percent(Math.abs(ratio))}`
+}
+
 /** Milliseconds for people: "840 ms", "1.24 s", "3 min 20 s", "2 h 5 min", "3 d 4 h". */
 export function duration(ms: number | null): string {
   if (ms === null) return none

@@ -163,6 +163,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
     windowWords: format.windowWords,
     dateTime: format.dateTime,
     showNumber: format.shortNumber,
+    changeWords: (forecast: Parameters<typeof format.relativeChange>[0]) => format.relativeChange(forecast),
     short: (text: string) => text.slice(0, 12),
     rate: (part: number, whole: number) => format.percent(whole === 0 ? null : part / whole),
     join: (list: readonly string[]) => list.join(', '),

@@ -1,5 +1,6 @@
 import type { DecisionsView, DecisionView } from './decision-view.ts'
 import type { EvalRunView } from './eval-run-view.ts'
+import type { ImpactView } from './impact-view.ts'
 import type {
   ActionView,
   DiffView,
@@ -150,6 +151,8 @@ export interface ProposalView {
   readonly isInconclusive: boolean
   readonly headline: Headline
   readonly diff: DiffView
+  /** null: the proposal is older than previews. */
+  readonly impact: ImpactView | null
   readonly stages: readonly StageView[]
   readonly gates: readonly GateGroup[]
   readonly live: LiveView | null

@@ -67,7 +67,7 @@ export const proposalSchema = {
     author: { type: 'string' },
     status: statusSchema,
     share: { type: 'number', description: 'percent of live traffic on the new version' },
-    waitingFor: { enum: ['canary', 'promotion', null] },
+    waitingFor: { enum: ['shadow', 'canary', 'promotion', null] },
     isPaused: { type: 'boolean' },
     plan: planSchema,
     bar: barSchema,

@@ -153,20 +153,6 @@ export const proposalOperations: readonly Operation<ControlDeps>[] = [
     responses: { 200: { description: 'text/event-stream' }, 204: { description: 'ended, and everything was sent' } },
     handle: async (deps, { params, req, res }) => streamProposal(deps, await existing(deps, params.id), req, res),
   }),
-  operation({
-    id: 'previewImpact',
-    method: 'get',
-    path: '/api/proposals/{id}/impact',
-    action: 'read',
-    tag: 'proposals',
-    summary: 'Not available yet: recorded decisions replayed against the proposed version',
-    params: { id: idSchema },
-    responses: {},
-    handle: async (deps, { params }) => {
-      await existing(deps, params.id)
-      throw new InterlockError('NOT_AVAILABLE', 'the impact preview is not available yet')
-    },
-  }),
 ]
 
 async function existing(deps: ControlDeps, id: string): Promise<StoredProposal> {

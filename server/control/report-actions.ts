@@ -141,6 +141,8 @@ function effectOf(name: ActionName, { state, plan, route, base }: Actionable): s
     state.shareBp > 0 ? ` Every request of ${route} goes to v${base} at once.` : ' No live request is touched.'
   switch (name) {
     case 'approve':
+      if (state.waitingFor === 'shadow')
+        return 'Shadow starts: live prompts are sent to the candidate too; users see none of it.'
       return state.waitingFor === 'promotion'
         ? `The candidate becomes stable${plan.bake === undefined ? '.' : `; a small share stays on v${base} while it bakes.`}`
         : `The canary starts: ${shareWords((plan.canary?.steps[0] ?? 0) * 100)} of requests go to the candidate.`

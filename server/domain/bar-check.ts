@@ -1,6 +1,6 @@
 import { type Bar, builtInMetrics, type Gate, type GateStage, isLowerBetter } from './bar.ts'
 import type { Problem } from './errors.ts'
-import { durationMs, type RolloutPlan } from './plan.ts'
+import { type ApprovalPoint, durationMs, type RolloutPlan } from './plan.ts'
 import { canarySteps } from './proposal.ts'
 
 /** What a check needs to know of the bar's evaluators: the metrics they add. */
@@ -42,8 +42,8 @@ export function checkBar(bar: Bar, evaluators: readonly EvaluatorMetric[]): Prob
   return problems
 }
 
-function checkLevels({ alpha, maxMissing, required }: Bar): Problem[] {
-  const problems: Problem[] = []
+function checkLevels({ alpha, maxMissing, required, approvals }: Bar): Problem[] {
+  const problems: Problem[] = repeatedApprovals(approvals ?? [])
   if (alpha !== undefined && !(alpha > 0 && alpha <= 0.2)) {
     problems.push({ path: '/alpha', message: `must be above 0 and at most 0.2, got ${alpha}` })
   }
@@ -224,13 +224,20 @@ function checkLadder(ladder: readonly number[], steps: number): Problem[] {
 
 function checkApprovals(plan: RolloutPlan): Problem[] {
   const approvals = plan.approvals ?? []
-  return approvals.flatMap(({ before }, index) => {
-    const path = `/approvals/${index}/before`
-    if (approvals.findIndex((other) => other.before === before) !== index) {
-      return [{ path, message: `an approval before "${before}" is asked for twice` }]
-    }
-    return before === 'canary' && plan.canary === undefined ? [{ path, message: 'the plan has no canary' }] : []
-  })
+  const stageless = approvals.flatMap(({ before }, index) =>
+    before !== 'promotion' && plan[before] === undefined
+      ? [{ path: `/approvals/${index}/before`, message: `the plan has no ${before}` }]
+      : [],
+  )
+  return [...repeatedApprovals(approvals), ...stageless]
+}
+
+function repeatedApprovals(approvals: readonly { readonly before: ApprovalPoint }[]): Problem[] {
+  return approvals.flatMap(({ before }, index) =>
+    approvals.findIndex((other) => other.before === before) === index
+      ? []
+      : [{ path: `/approvals/${index}/before`, message: `an approval before "${before}" is asked for twice` }],
+  )
 }
 
 function checkDuration(path: string, text: string | undefined): Problem[] {

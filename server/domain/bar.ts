@@ -1,3 +1,5 @@
+import type { ApprovalPoint } from './plan.ts'
+
 /** A stage of a rollout in which gates are judged. */
 export type GateStage = 'offline' | 'shadow' | 'canary' | 'bake'
 
@@ -30,6 +32,8 @@ export interface Bar {
   readonly maxMissing?: number
   /** Stages no plan may leave out; default offline, shadow, canary. */
   readonly required?: readonly GateStage[]
+  /** Approvals that every proposal needs, besides those its plan asks for. */
+  readonly approvals?: readonly { readonly before: ApprovalPoint }[]
 }
 
 /** Metrics that exist on every route, whatever its evaluators. */

@@ -3,6 +3,10 @@ export type Duration = string
 
 export type SplitUnit = 'session' | 'user' | 'account' | 'request'
 
+/** What a person's go-ahead may be asked for: the first live prompt that reaches the candidate, its first answer to a user,
+ * or its becoming stable. */
+export type ApprovalPoint = 'shadow' | 'canary' | 'promotion'
+
 /** How a proposal is rolled out. Shares are percent. */
 export interface RolloutPlan {
   readonly offline?: { readonly datasets: readonly string[] }
@@ -17,7 +21,26 @@ export interface RolloutPlan {
     readonly ladder?: readonly number[]
   }
   readonly bake?: { readonly duration: Duration }
-  readonly approvals?: readonly { readonly before: 'canary' | 'promotion' }[]
+  readonly approvals?: readonly { readonly before: ApprovalPoint }[]
+}
+
+/**
+ * The approval that comes before a stage of this plan: where the plan leaves the stage out, the one before the next that it
+ * has, so that a demand is never lost with its stage.
+ */
+export function approvalPointIn(plan: RolloutPlan, before: ApprovalPoint): ApprovalPoint {
+  if (before === 'shadow') return plan.shadow === undefined ? approvalPointIn(plan, 'canary') : 'shadow'
+  return before === 'canary' && plan.canary === undefined ? 'promotion' : before
+}
+
+/** The plan with the approvals that the route's bar demands besides its own. */
+export function withDemandedApprovals(
+  plan: RolloutPlan,
+  demanded: readonly { readonly before: ApprovalPoint }[],
+): RolloutPlan {
+  const own = (plan.approvals ?? []).map(({ before }) => before)
+  const all = [...new Set([...own, ...demanded.map(({ before }) => approvalPointIn(plan, before))])]
+  return all.length === own.length ? plan : { ...plan, approvals: all.map((before) => ({ before })) }
 }
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

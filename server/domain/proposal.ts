@@ -1,11 +1,11 @@
-import type { RolloutPlan } from './plan.ts'
+import type { ApprovalPoint, RolloutPlan } from './plan.ts'
 
 export const openStatuses = ['queued', 'offline', 'shadow', 'awaiting_approval', 'canary', 'bake'] as const
 export const endStatuses = ['promoted', 'rejected', 'failed', 'rolled_back', 'aborted'] as const
 export type OpenStatus = (typeof openStatuses)[number]
 export type EndStatus = (typeof endStatuses)[number]
 export type ProposalStatus = OpenStatus | EndStatus
-export type Approval = 'canary' | 'promotion'
+export type Approval = ApprovalPoint
 
 export function isOpen(status: ProposalStatus): status is OpenStatus {
   return (openStatuses as readonly string[]).includes(status)
@@ -113,7 +113,10 @@ function approve(state: ProposalState, plan: RolloutPlan): Transition {
     return refuse(allowedIn(state), `it is in ${state.status} and waits for no approval`)
   }
   if (state.isPaused) return refuse(allowedIn(state), 'it is paused; resume it first')
-  return moved(state.waitingFor === 'promotion' ? promote(state, plan) : enterStep(state, plan, 0))
+  if (state.waitingFor === 'promotion') return moved(promote(state, plan))
+  return moved(
+    state.waitingFor === 'shadow' ? { ...state, status: 'shadow', waitingFor: null } : enterStep(state, plan, 0),
+  )
 }
 
 function pass(state: ProposalState, plan: RolloutPlan): Transition {
@@ -137,6 +140,7 @@ function pass(state: ProposalState, plan: RolloutPlan): Transition {
 /** The first stage of `wanted` that the plan has, else the canary, else promotion. */
 function enterFirst(state: ProposalState, plan: RolloutPlan, wanted: readonly ('offline' | 'shadow')[]): ProposalState {
   const stage = wanted.find((name) => plan[name] !== undefined)
+  if (stage === 'shadow' && needs(plan, 'shadow')) return wait(state, 'shadow')
   if (stage !== undefined) return { ...state, status: stage }
   if (canarySteps(plan).length === 0) return afterStep(state, plan)
   return needs(plan, 'canary') ? wait(state, 'canary') : enterStep(state, plan, 0)

@@ -2,17 +2,19 @@ import type { Bar } from '#domain/bar.ts'
 import { checkBar, checkPlan } from '#domain/bar-check.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
 import { InterlockError, type Problem } from '#domain/errors.ts'
-import type { RolloutPlan } from '#domain/plan.ts'
+import { type RolloutPlan, withDemandedApprovals } from '#domain/plan.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { checkSpec } from '#domain/spec-check.ts'
 import { evaluatorNames, resolveEvaluators } from '#evaluators/registry.ts'
 import { appendAudit } from '#store/audit.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
+import { readStableVersion } from '#store/impact.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
 import { insertProposal, insertRouteVersion, openProposalOf } from '#store/proposals.ts'
 import { lockStable } from '#store/stable-pointer.ts'
 import { readBar, readCatalogueIn, readKnownDatasets } from '#store/submission.ts'
+import { type Foreseen, foreseeVersion } from './preview-impact.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
 
 export interface ProposalInput {
@@ -26,13 +28,15 @@ export interface ProposalInput {
 }
 
 /**
- * Stores a route change for judging: a new immutable version and its proposal, in one transaction with the audit entry.
+ * Stores a route change for judging: a new immutable version and its proposal, in one transaction with the audit entry. What
+ * it would have done with recorded requests is foreseen before and kept with it (D3).
  *
  * @throws InterlockError NOT_FOUND (route), STALE_BASE, ROLLOUT_IN_PROGRESS, VALIDATION_FAILED with every problem of spec and plan
  */
 export async function submitProposal(deps: RolloutDeps, caller: Caller, input: ProposalInput): Promise<{ id: string }> {
   const id = deps.newId('prop')
-  await inTransaction(deps.db, (tx) => submitIn(tx, deps, caller, input, id))
+  const foreseen = await foreseeFor(deps, input)
+  await inTransaction(deps.db, (tx) => submitIn(tx, deps, caller, input, { id, foreseen }))
   deps.ring({ name: 'advance-proposal', id })
   return { id }
 }
@@ -69,10 +73,13 @@ async function submitIn(
   const openId = await openProposalOf(tx, input.route)
   if (openId !== null) throw inProgress(input.route, openId)
   const { bar, barVersion } = await readBar(tx, input.route)
-  const problems = await check(tx, input, bar)
+  const plan = withDemandedApprovals(input.plan, bar.approvals ?? [])
+  const problems = [...(await check(tx, input, bar)), ...(foreseen?.problemsUnder(plan) ?? [])]
   if (problems.length > 0) {
     throw new InterlockError('VALIDATION_FAILED', 'the proposal is not valid; nothing was stored', problems)
   }
+  // The route moved between the preview and its lock: what was foreseen is of another version.
+  if (foreseen === null || foreseen.stable.version !== pointer.stable) throw staleBase(input, pointer.stable)
   const at = deps.clock.nowMs()
   const digest = canonicalDigest(input.spec)
   const version = await insertRouteVersion(tx, { route: input.route, spec: input.spec, digest, by: caller.name, at })
@@ -85,7 +92,8 @@ async function submitIn(
     description: input.description,
     author: caller.name,
     authorPrincipal: caller.principal,
-    plan: input.plan,
+    plan,
+    impact: foreseen.impact,
     bar,
     barVersion,
     salt: deps.newId('salt'),

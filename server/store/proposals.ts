@@ -4,6 +4,7 @@ import type { RolloutPlan } from '#domain/plan.ts'
 import { openStatuses, type ProposalState, type ProposalStatus } from '#domain/proposal.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import { json, type Tx } from './database.ts'
+import type { StoredImpact } from './impact.ts'
 import type { ProposalRow, Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -162,6 +163,8 @@ export interface NewProposal
     | 'salt'
   > {
   readonly at: number
+  /** What was foreseen at submission; null: nothing was. */
+  readonly impact: StoredImpact | null
 }
 
 /** @throws unique violation 23505 on proposals_one_open when the route has an open proposal */
@@ -185,6 +188,7 @@ export async function insertProposal(tx: Tx, proposal: NewProposal): Promise<voi
       waiting_for: null,
       salt: proposal.salt,
       engine_state: null,
+      impact: proposal.impact === null ? null : json(proposal.impact),
       end_reason: null,
       created_at: at,
       stage_started_at: at,

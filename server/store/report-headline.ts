@@ -61,8 +61,10 @@ function waiting(text: string, reason: string): Words {
   return { verdict: 'waiting', sentence: text, reason }
 }
 
+const waitedFor = { shadow: 'the first live prompt', canary: 'the canary', promotion: 'the promotion' } as const
+
 function approvalWords({ state, author, lastVerdict }: HeadlineInput): Words {
-  const before = state.waitingFor === 'promotion' ? 'the promotion' : 'the canary'
+  const before = waitedFor[state.waitingFor ?? 'canary']
   const reason = `Someone other than ${author} must approve it before ${before}.`
   if (lastVerdict !== null && lastVerdict.action !== 'advance') {
     return { ...verdictWords(lastVerdict, placeOf(state)), reason: `${sentence(lastVerdict.message ?? '')} ${reason}` }

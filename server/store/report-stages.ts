@@ -18,6 +18,8 @@ export interface StageFacts {
   readonly needed: number | null
   /** Status the proposal was in before its end; null while open. */
   readonly endedFrom: string | null
+  /** The shadow stage has begun at some time. */
+  readonly hasShadowed: boolean
 }
 
 /** The stage rail: offline, shadow, each canary step, bake, promoted, each as far as it got. */
@@ -52,7 +54,9 @@ function positionOf(stops: readonly Stop[], state: ProposalState, facts: StageFa
   if (status !== 'awaiting_approval') return stops.findIndex((stop) => stop.stage === status)
   const next = (stop: Stop) =>
     stop.isPlanned &&
-    (stop.stage === 'canary' ? stop.step > state.step : stop.stage === 'bake' || stop.stage === 'promoted')
+    (stop.stage === 'canary'
+      ? stop.step > state.step
+      : stop.stage === 'bake' || stop.stage === 'promoted' || (stop.stage === 'shadow' && !facts.hasShadowed))
   return stops.findIndex(next)
 }
 

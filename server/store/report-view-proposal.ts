@@ -7,8 +7,10 @@ import { canarySteps, isOpen, type ProposalState, type ProposalStatus } from '#d
 import type { RouteSpec } from '#domain/route.ts'
 import type { EvalRunSummary, ProposalStatusName } from '#reports/view-parts.ts'
 import type { ApprovalView, ProposalView, StoredVerdict, TimelineRow } from '#reports/views.ts'
+import type { StoredImpact } from './impact.ts'
 import { diffView } from './report-diff.ts'
 import { proposalHeadline } from './report-headline.ts'
+import { impactView } from './report-impact.ts'
 import { stageRail } from './report-stages.ts'
 import { gateGroups, readCourses } from './report-view-gates.ts'
 import { readExposure, readLive } from './report-view-live.ts'
@@ -52,11 +54,13 @@ export async function readProposalView(
     ...factsOf(head),
     headline: proposalHeadline({ ...head, lastEvent: timeline[0] ?? null, lastVerdict, answers }),
     diff: diffView(head.route, { version: head.base, spec: head.baseSpec }, { version: head.version, spec: head.spec }),
+    impact: head.impact === null ? null : impactView(head.impact),
     stages: stageRail(head.state, head.plan, {
       items: evalRuns.length === 0 ? null : answers.planned / 2,
       scored: last !== null && isLiveNow(head.state, last.stage) ? last.scoredInStep : null,
       needed:
         head.state.status === 'shadow' ? (head.plan.shadow?.minSamples ?? 100) : (head.plan.canary?.minSamples ?? 200),
+      hasShadowed: timeline.some((row) => row.to === 'shadow'),
       endedFrom: isOpen(head.state.status) ? null : (timeline[0]?.from ?? null),
     }),
     gates: gateGroups(head.gates, {
@@ -111,6 +115,7 @@ export interface ProposalHead {
   readonly endedAt: number | null
   readonly endReason: string | null
   readonly endedInconclusive: boolean
+  readonly impact: StoredImpact | null
 }
 
 async function readHead(db: Db, id: string): Promise<ProposalHead | null> {
@@ -134,7 +139,7 @@ async function readHead(db: Db, id: string): Promise<ProposalHead | null> {
       'p.author_principal',
     ])
     .select(['p.status', 'p.step', 'p.share_bp', 'p.is_paused', 'p.waiting_for', 'p.plan', 'p.bar', 'p.gates'])
-    .select(['p.created_at', 'p.stage_started_at', 'p.ended_at', 'p.end_reason', 'p.ended_inconclusive'])
+    .select(['p.created_at', 'p.stage_started_at', 'p.ended_at', 'p.end_reason', 'p.ended_inconclusive', 'p.impact'])
     .select(['r.stable_version', 'r.previous_version', 'v.digest', 'v.spec', 'b.spec as base_spec'])
     .where('p.id', '=', id)
     .executeTakeFirst()
@@ -168,6 +173,7 @@ async function readHead(db: Db, id: string): Promise<ProposalHead | null> {
     endedAt: row.ended_at?.getTime() ?? null,
     endReason: row.end_reason,
     endedInconclusive: row.ended_inconclusive,
+    impact: row.impact as StoredImpact | null,
   }
 }
 

@@ -202,7 +202,12 @@ describe.each(engines())('proposals on %s', (engine) => {
     expect(second.items).toMatchObject([{ action: 'wait' }])
     expect(second.nextCursor).toBeNull()
     const impact = await rig.call('GET', `/api/proposals/${id}/impact`)
-    expect([impact.status, impact.body.code]).toEqual([501, 'NOT_AVAILABLE'])
+    expect(impact.status).toBe(200)
+    expect(impact.body).toMatchObject({ windowDays: 7, requests: 0, changed: 0, lost: { requests: 0, reasons: [] } })
+    const dry = await rig.call('POST', '/api/routes/support/impact', { body: { spec: { models: ['p/cheap'] } } })
+    expect([dry.status, dry.body.requests]).toEqual([200, 0])
+    const wrong = await rig.call('POST', '/api/routes/support/impact', { body: { spec: { models: ['p/nope'] } } })
+    expect([wrong.status, wrong.body.errors[0].path]).toEqual([422, '/spec/models/0'])
     await act(id, 'abort', rig.keys.operator)
   })
 

@@ -1,3 +1,4 @@
+import type { ImpactView } from '#reports/impact-view.ts'
 import type { DiffView, GatePoint, GateRow } from '#reports/view-parts.ts'
 import type { ProposalView, StageView } from '#reports/views.ts'
 import { aGatewaysView, anAction, aThreshold, aTraffic, hour, minute, now } from '#test/reports/factories.ts'
@@ -173,6 +174,56 @@ const railOfCanary: readonly StageView[] = [
   { stage: 'promoted', stepPercent: null, state: 'todo', detail: '' },
 ]
 
+/** A change that moves a third of the traffic and loses some of it. */
+export function anImpact(over: Partial<ImpactView> = {}): ImpactView {
+  return {
+    at: now - 5 * hour,
+    windowDays: 7,
+    requests: 3000,
+    changed: 1140,
+    verdict: 'fail',
+    sentence: '0.4 % of requests would find no model.',
+    moves: [
+      { from: 'openai/gpt-4o', to: 'openai/gpt-4o-mini', requests: 1128 },
+      { from: 'openai/gpt-4o', to: 'refused', requests: 12 },
+    ],
+    groups: [
+      {
+        name: 'rule',
+        rows: [
+          { name: 'simple', requests: 1140, changed: 1140 },
+          { name: '(no rule)', requests: 1860, changed: 0 },
+        ],
+      },
+      { name: 'team', rows: [{ name: 'support', requests: 3000, changed: 1140 }] },
+    ],
+    problems: [
+      {
+        kind: 'lost',
+        sentence: 'openai/gpt-4o-mini: context length (needs 140000 input and 500 output tokens, has 128000)',
+        requests: 12,
+        examples: ['req_01J9', 'req_01JA'],
+      },
+    ],
+    unknowable: 0,
+    cost: {
+      before: 5120,
+      after: 3400,
+      change: -0.336,
+      interval: [-0.351, -0.321],
+      note: 'from the tokens as recorded, 2988 requests; 12 left out, for want of a price or a model',
+    },
+    latency: {
+      before: 1900,
+      after: 1460,
+      change: -0.2316,
+      interval: [-0.252, -0.211],
+      note: 'from what the models took elsewhere, 100 % of requests',
+    },
+    ...over,
+  }
+}
+
 export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
   return {
     id: 'prp_7Hq2',
@@ -197,6 +248,7 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
       evidenceAt: now - 8000,
     },
     diff: aDiff(),
+    impact: anImpact(),
     stages: railOfCanary,
     gates: [
       { stage: 'canary', stepPercent: 25, isCurrent: true, rows: fourGates() },

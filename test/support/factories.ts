@@ -158,6 +158,7 @@ export async function seedProposal(
       bar,
       barVersion: 1,
       salt: deps.newId('salt'),
+      impact: null,
       at,
     })
     const proposal = await readProposal(tx, id)
