@@ -22,7 +22,7 @@ export function unitHash(salt: string, unit: string): string {
  * A number in [0, 1) that follows from a request id alone, so that a draw is made before any answer is seen and can be
  * repeated. Each purpose draws independently.
  */
-export function drawOf(purpose: 'mirror' | 'score', requestId: string): number {
+export function drawOf(purpose: 'mirror' | 'score' | 'payload', requestId: string): number {
   return uniform(`${purpose}:${requestId}`)
 }
 

@@ -23,6 +23,8 @@ export interface RequestFacts {
 /** The facts as the decision log keeps them: with these, the version and the random number a decision can be made again. */
 export interface RecordedFacts {
   readonly inputTokens: number
+  /** Of `inputTokens`, those of the route's prompt; absent: none. */
+  readonly promptTokens?: number
   readonly maxOutputTokens: number | null
   readonly hasTools: boolean
   readonly hasImages: boolean

@@ -34,7 +34,7 @@ export interface PlannedTarget {
 /** Why nothing may take the request. */
 export interface Refusal {
   readonly status: 400 | 503
-  readonly code: 'context_length_exceeded' | 'no_eligible_target'
+  readonly code: 'context_length_exceeded' | 'no_eligible_target' | 'prompt_variable_missing' | 'prompt_too_long'
   readonly message: string
 }
 

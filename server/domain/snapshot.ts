@@ -1,4 +1,6 @@
 import type { Budget } from './budget.ts'
+import type { GuardrailSettings } from './guardrails.ts'
+import type { PayloadSetting } from './payload.ts'
 import type { SplitUnit } from './plan.ts'
 import type { PromptTemplate } from './prompt.ts'
 import type { Limits } from './rate-limit.ts'
@@ -94,6 +96,10 @@ export interface Snapshot {
   readonly routes: ReadonlyMap<string, RouteEntry>
   /** By `name@version`; those that served versions name. */
   readonly prompts: ReadonlyMap<string, PromptTemplate>
+  /** What nobody may send, and what a sensitivity asks of providers. */
+  readonly guardrails: GuardrailSettings
+  /** By route; a route without one keeps no payload. */
+  readonly payloads: ReadonlyMap<string, PayloadSetting>
   /** By sha256 (hex) of the whole key; a rotated key is there under both secrets until the old one runs out. */
   readonly callers: ReadonlyMap<string, Caller>
   /** By `scope:name` (`scopeKey`). */

@@ -5,10 +5,11 @@ import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import { resolveModel } from './access.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
 import { factsOf } from './chat-request.ts'
-import { classify } from './classify.ts'
+import { classify, refuseUnknownTask } from './classify.ts'
 import type { Endpoint } from './endpoint.ts'
 import { metadataOf } from './metadata.ts'
 import type { ApiError, Head } from './openai-error.ts'
+import { promptFor, withoutPrompt, withPrompt } from './prompt.ts'
 
 /** What a client asked and who it is. */
 export interface ChatCaller {
@@ -36,10 +37,14 @@ export function decide(
   if ('error' in resolved) return resolved
   const { entry, isDirect } = resolved
   const startedAtMs = state.clock.monotonicMs()
-  const { facts, patterns } = factsOf(request, requestId, metadataOf(request, req.headers, caller.metadata))
-  const split = splitRoute({ entry, request: facts, isLeaseValid: state.table.isLeaseValid(startedAtMs) })
+  const { facts: asked, patterns } = factsOf(request, requestId, metadataOf(request, req.headers, caller.metadata))
+  const unknown = refuseUnknownTask(entry, asked.metadata)
+  if (unknown !== null) return { error: unknown }
+  const split = splitRoute({ entry, request: asked, isLeaseValid: state.table.isLeaseValid(startedAtMs) })
   const atMs = state.clock.nowMs()
-  const base = { requestId, endpoint, atMs, startedAtMs, snapshot, caller, request, facts, patterns, isDirect }
+  const { prompt, refusal } = promptFor(split.version, { snapshot, caller, request, facts: asked })
+  const facts = withPrompt(asked, prompt)
+  const base = { requestId, endpoint, atMs, startedAtMs, snapshot, caller, request, facts, patterns, prompt, isDirect }
   const decideAs = (task: Awaited<ReturnType<typeof classify>>): Chat => {
     const random = state.random()
     const live: LiveView = {
@@ -48,9 +53,9 @@ export function decide(
       ...state.allowances.view({ caller, route: entry.name, facts }),
     }
     const targets = decideTargets({ catalogue: snapshot, request: facts, version: split.version, task, random, live })
-    const decision = decisionOf(split, targets)
+    const decision = withoutPrompt(decisionOf(split, targets), refusal)
     return { ...base, random, live: recordLive(live, targets.consulted), decision, isMirrored: false }
   }
-  const task = classify(state, { version: split.version, snapshot, request, facts })
+  const task = classify(state, { version: split.version, snapshot, request, facts: asked })
   return task instanceof Promise ? task.then(decideAs) : decideAs(task)
 }

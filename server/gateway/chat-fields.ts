@@ -4,6 +4,8 @@ type Fields = Readonly<Record<string, unknown>>
 type Check = (value: unknown, name: string) => ApiError | null
 
 const maxMetadataKeys = 16
+const maxVariables = 64
+const maxVariableLength = 32_768
 
 /** Fields whose type matters to routing or that providers treat differently when wrong. Others pass through unseen. */
 const checks: Readonly<Record<string, Check>> = {
@@ -97,10 +99,10 @@ function checkMetadata(value: unknown, name: string): ApiError | null {
 function checkInterlock(value: unknown, name: string): ApiError | null {
   if (value === null) return null
   if (kindOf(value) !== 'object') return typeError(name, 'an object', value)
-  const { context, schema, reference, ...unknown } = value as Fields
+  const { context, schema, reference, variables, ...unknown } = value as Fields
   const [first] = Object.keys(unknown)
   if (first !== undefined) {
-    const message = `Unknown parameter: '${name}.${first.slice(0, 64)}'. Known: context, schema, reference.`
+    const message = `Unknown parameter: '${name}.${first.slice(0, 64)}'. Known: context, schema, reference, variables.`
     return invalidRequest(400, 'unknown_parameter', message, `${name}.${first.slice(0, 64)}`)
   }
   const isList = context === undefined || (Array.isArray(context) && context.every((text) => typeof text === 'string'))
@@ -108,6 +110,25 @@ function checkInterlock(value: unknown, name: string): ApiError | null {
   if (schema !== undefined && kindOf(schema) !== 'object') return typeError(`${name}.schema`, 'an object', schema)
   if (reference !== undefined && typeof reference !== 'string')
     return typeError(`${name}.reference`, 'a string', reference)
+  return variables === undefined ? null : checkVariables(variables, `${name}.variables`)
+}
+
+/** Values of a prompt's variables. */
+function checkVariables(value: unknown, name: string): ApiError | null {
+  if (kindOf(value) !== 'object') return typeError(name, 'an object of strings', value)
+  const entries = Object.entries(value as Fields)
+  if (entries.length > maxVariables) {
+    const message = `'${name}' may hold ${maxVariables} keys at most.`
+    return invalidRequest(400, 'object_above_max_properties', message, name)
+  }
+  for (const [key, entry] of entries) {
+    const at = `${name}.${key.slice(0, 64)}`
+    if (typeof entry !== 'string') return typeError(at, 'a string', entry)
+    if (entry.length > maxVariableLength) {
+      const message = `'${at}' is longer than ${maxVariableLength} characters.`
+      return invalidRequest(400, 'string_above_max_length', message, at)
+    }
+  }
   return null
 }
 

@@ -1,12 +1,23 @@
+import type { RenderedPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
 import type { ChatBody } from '#providers/provider.ts'
 import { checkFields } from './chat-fields.ts'
 import type { FieldNote, TranslatedRequest } from './dialect-fields.ts'
-import { additionOf, findFields, maxJsonDepth, type ObjectSpans, removalOf, replaceAll } from './json-edit.ts'
+import {
+  additionOf,
+  findFields,
+  maxJsonDepth,
+  type ObjectSpans,
+  type Replacement,
+  removalOf,
+  replaceAll,
+} from './json-edit.ts'
 import { type ApiError, invalidRequest } from './openai-error.ts'
 
 type Fields = Readonly<Record<string, unknown>>
+
+const openBracket = 0x5b
 
 /** What scoring needs and providers must not see: the body field `interlock`. */
 export interface ScoringExtras {
@@ -24,6 +35,8 @@ export interface ChatRequest {
   readonly metadata: Readonly<Record<string, string>>
   readonly user: string | null
   readonly extras: ScoringExtras
+  /** Values for the route's prompt; null: none. */
+  readonly variables: Readonly<Record<string, string>> | null
   /** Fields of the client's dialect that a chat completion has no place for. */
   readonly unmapped: readonly FieldNote[]
   /** Fields that only translating adapters understand: lost where a provider takes chat completions as they are. */
@@ -97,6 +110,7 @@ function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatReque
       reference: (interlock['reference'] ?? null) as string | null,
       schema: (interlock['schema'] ?? schemaOf(fields['response_format'])) as Fields | null,
     },
+    variables: (interlock['variables'] ?? null) as Readonly<Record<string, string>> | null,
     unmapped: [],
     extensions: [],
     source: fields,
@@ -154,17 +168,23 @@ function listOf(value: unknown): readonly unknown[] | null {
 
 /**
  * The request as it goes to a provider: the client's own bytes with another model, without `interlock`, and with those of the
- * version's parameters that the request does not set itself.
+ * version's parameters that the request does not set itself, and the version's prompt before its messages.
  */
-export function bodyFor(request: ChatRequest, parameters: Fields): ChatBody {
+export function bodyFor(request: ChatRequest, parameters: Fields, prompt: RenderedPrompt | null = null): ChatBody {
   const added = Object.fromEntries(Object.entries(parameters).filter(([name]) => !Object.hasOwn(request.fields, name)))
-  const edits = [...removalOf(request.spans, 'interlock'), ...additionOf(request.spans, added, false)]
+  const edits = [
+    ...removalOf(request.spans, 'interlock'),
+    ...additionOf(request.spans, added, false),
+    ...promptEdit(request, prompt),
+  ]
   const model = request.spans.fields.find((field) => field.name === 'model')
   return {
     // Made only for adapters that translate: most pass the bytes on.
     get fields() {
       const { interlock: _, ...own } = request.fields
-      return { ...own, ...added }
+      return prompt === null
+        ? { ...own, ...added }
+        : { ...own, ...added, messages: [...prompt.messages, ...request.messages] }
     },
     bytesFor(name) {
       if (model === undefined) throw new TypeError('a checked request names its model')
@@ -175,4 +195,12 @@ export function bodyFor(request: ChatRequest, parameters: Fields): ChatBody {
       ])
     },
   }
+}
+
+/** A checked request has a message for the prompt to stand before. */
+function promptEdit(request: ChatRequest, prompt: RenderedPrompt | null): Replacement[] {
+  const field = request.spans.fields.find(({ name }) => name === 'messages')
+  if (prompt === null || field === undefined) return []
+  const at = request.bytes.indexOf(openBracket, field.valueStart) + 1
+  return [{ start: at, end: at, text: `${prompt.json},` }]
 }

@@ -2,14 +2,18 @@ import type { PoolClient } from 'pg'
 import type { Bar } from '#domain/bar.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
+import { promptKey } from '#domain/prompt.ts'
 import { liveStageOf, openStatuses, type ProposalState } from '#domain/proposal.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
-import type { LiveRollout, Model, Provider, RouteEntry, Snapshot } from '#domain/snapshot.ts'
+import type { LiveRollout, RouteEntry, Snapshot } from '#domain/snapshot.ts'
 import { readBudgets } from './budgets.ts'
 import { readCallers } from './callers.ts'
 import type { Database, OpenDatabase, Tx } from './database.ts'
 import { epochChannel } from './epoch.ts'
+import { readGuardrails } from './guardrails.ts'
 import { readLimits } from './limits.ts'
+import { readPayloadSettings } from './payloads.ts'
+import { readPrompts } from './prompts.ts'
 import { readCatalogueIn } from './submission.ts'
 
 /** Where a gateway gets its snapshots from, and says that it lives. */
@@ -89,13 +93,17 @@ export function loadSnapshot(db: Database): Promise<Snapshot> {
       const { models, providers } = await readCatalogueIn(tx)
       const routes = await readRoutes(tx)
       const callers = await readCallers(tx)
+      const guardrails = (await readGuardrails(tx)).settings
+      const payloads = await readPayloadSettings(tx)
       return {
         epoch: Number(state.epoch),
-        digest: digestOf(providers, models, routes),
+        digest: digestOf({ providers, models, routes, guardrails, payloads }),
         providers,
         models,
         routes,
-        prompts: new Map(),
+        prompts: await readPrompts(tx, promptKeysOf(routes)),
+        guardrails,
+        payloads,
         callers,
         budgets: await readBudgets(tx),
         limits: await readLimits(tx),
@@ -103,13 +111,19 @@ export function loadSnapshot(db: Database): Promise<Snapshot> {
     })
 }
 
-function digestOf(
-  providers: ReadonlyMap<string, Provider>,
-  models: ReadonlyMap<string, Model>,
-  routes: ReadonlyMap<string, RouteEntry>,
-): string {
+/** Of every version that may be served. */
+function promptKeysOf(routes: ReadonlyMap<string, RouteEntry>): string[] {
+  const versions = [...routes.values()].flatMap(({ stable, rollout }) =>
+    rollout === null ? [stable] : [stable, rollout.baseline, rollout.candidate],
+  )
+  return versions.flatMap(({ spec }) => (spec.prompt === undefined ? [] : [promptKey(spec.prompt)]))
+}
+
+/** Prompts need no part in it: a spec names an immutable version. */
+function digestOf(served: Pick<Snapshot, 'providers' | 'models' | 'routes' | 'guardrails' | 'payloads'>): string {
+  const { providers, models, routes, guardrails, payloads } = served
   const sorted = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
-  return canonicalDigest([sorted(providers), sorted(models), sorted(routes)])
+  return canonicalDigest([sorted(providers), sorted(models), sorted(routes), guardrails, sorted(payloads)])
 }
 
 async function readRoutes(tx: Tx): Promise<Map<string, RouteEntry>> {

@@ -1,6 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Budget } from '#domain/budget.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
+import type { GuardrailSettings } from '#domain/guardrails.ts'
+import type { PayloadSetting } from '#domain/payload.ts'
+import { type PromptTemplate, promptKey } from '#domain/prompt.ts'
 import type { Limits } from '#domain/rate-limit.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
 import type { Caller, LiveRollout, Model, Provider, RouteEntry, Snapshot } from '#domain/snapshot.ts'
@@ -73,6 +76,9 @@ export function aSnapshot(parts: {
   readonly models?: readonly (Model | string)[]
   readonly routes?: readonly RouteEntry[]
   readonly callers?: Readonly<Record<string, Caller>>
+  readonly prompts?: readonly PromptTemplate[]
+  readonly guardrails?: GuardrailSettings
+  readonly payloads?: Readonly<Record<string, PayloadSetting>>
   /** By `scope:name`. */
   readonly budgets?: Readonly<Record<string, readonly Budget[]>>
   readonly limits?: Readonly<Record<string, Limits>>
@@ -85,7 +91,9 @@ export function aSnapshot(parts: {
     providers: new Map((parts.providers ?? []).map((provider) => [provider.name, provider])),
     models: new Map(models.map((model) => [`${model.provider}/${model.model}`, model])),
     routes: new Map((parts.routes ?? []).map((route) => [route.name, route])),
-    prompts: new Map(),
+    prompts: new Map((parts.prompts ?? []).map((prompt) => [promptKey(prompt), prompt])),
+    guardrails: parts.guardrails ?? {},
+    payloads: new Map(Object.entries(parts.payloads ?? {})),
     budgets: new Map(Object.entries(parts.budgets ?? {})),
     limits: new Map(Object.entries(parts.limits ?? {})),
     callers: new Map(Object.entries(callers).map(([key, caller]) => [hash('sha256', key), caller])),
