@@ -13,6 +13,7 @@ import type { ChatRequest } from './chat-request.ts'
 import type { DecisionBuffer } from './decision-buffer.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
+import type { LiveStats } from './live-stats.ts'
 import type { RouteTable } from './route-table.ts'
 import type { ShadowQueue } from './shadow-queue.ts'
 import type { TestFailure } from './test-failure.ts'
@@ -30,6 +31,8 @@ export interface GatewayDeps {
   /** The live log: decisions, evidence, samples. */
   readonly sink: DecisionBuffer
   readonly log: Log
+  /** What is measured of targets, where it is shared with other replicas; absent: kept to itself. */
+  readonly live?: LiveStats
   /** Metrics, traces and the log of what went wrong. */
   readonly observer?: Observer
   /** Names this process in evidence; another at every start. */

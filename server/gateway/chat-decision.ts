@@ -49,7 +49,7 @@ export function decide(
     const random = state.random()
     const live: LiveView = {
       openCircuits: state.user.circuits.open(startedAtMs),
-      targets: state.user.live.view(split.version, task.task),
+      targets: state.user.live.view(task.task, facts.metadata['region']),
       ...state.allowances.view({ caller, route: entry.name, facts }),
     }
     const targets = decideTargets({ catalogue: snapshot, request: facts, version: split.version, task, random, live })

@@ -51,9 +51,11 @@ export async function answer(
   res.writeHead(200, head)
   const { error, facts } = await passOn(reply, stream, cancellation, translation?.startStream() ?? null)
   const ttftMs = stream.firstTokenAtMs - chat.startedAtMs
-  state.user.live.ended(target.model, {
-    ttftMs,
-    totalMs: state.clock.monotonicMs() - chat.startedAtMs,
+  // Measured from the attempt's own start: what went before it is not this target's.
+  const beganAtMs = chat.startedAtMs + (forwarded.attempts.at(-1)?.startMs ?? 0)
+  state.user.live.ended(target.model, chat.facts.metadata['region'], {
+    ttftMs: stream.firstTokenAtMs - beganAtMs,
+    totalMs: state.clock.monotonicMs() - beganAtMs,
     errorClass: error?.errorClass ?? null,
   })
   if (error === null) state.user.circuits.succeeded(target.model)

@@ -104,6 +104,7 @@ function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation
     isStream: request.isStream,
     // A dialect's translator trusts that every event was read.
     isKept: decision.rollout !== null || endpoint.name !== 'chat',
+    region: chat.facts.metadata['region'],
     startedAtMs,
     cancellation,
     wantsJson: facts.wantsJson,

@@ -53,6 +53,8 @@ export interface ForwardRequest {
   /** Monotonic time at which the request was received, milliseconds. */
   readonly startedAtMs: number
   readonly cancellation: Cancellation
+  /** The caller's: times are measured for each; absent: it named none. */
+  readonly region?: string | undefined
   /** What all attempts together may cost. */
   readonly purse: Purse
   readonly wantsJson: boolean
@@ -234,7 +236,12 @@ class Run {
     else if (isTargetAtFault(tried.error)) circuits.failed(model, this.#now(), tried.error.retryAfterMs)
     else circuits.released(model)
     if ('stream' in tried) return
-    live.ended(model, { ttftMs: null, totalMs: this.#now() - startMs, errorClass: error?.errorClass ?? null })
+    live.ended(model, this.#request.region, {
+      ttftMs: null,
+      totalMs: this.#now() - startMs,
+      errorClass: error?.errorClass ?? null,
+      usage: 'answer' in tried ? tried.answer.facts.usage : null,
+    })
   }
 
   /** Takes what an attempt that gave no answer may have cost. @returns micro-dollars; null: unknown, or not known yet */

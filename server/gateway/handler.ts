@@ -37,11 +37,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     random: deps.random,
     circuits: new Circuits(),
     retryBudget: new RetryBudget(),
-    live: new LiveStats(),
+    live: new LiveStats(deps.clock),
   })
   const shadow = new ShadowQueue()
   const allowances = new Allowances()
-  const state: GatewayState = { ...deps, user: forwardDeps(), mirror: forwardDeps(), shadow, allowances }
+  const user: ForwardDeps = { ...forwardDeps(), ...(deps.live && { live: deps.live }) }
+  const state: GatewayState = { ...deps, user, mirror: forwardDeps(), ...tasks, shadow, allowances }
   let inFlight = 0
   return {
     handle(req, res) {

@@ -32,6 +32,7 @@ export async function runMirror(state: GatewayState, asked: Chat, baseline: ArmR
           body: bodyFor(chat.request, rollout.candidate.spec.parameters ?? {}, chat.prompt),
           isStream: chat.request.isStream,
           isKept: true,
+          region: chat.facts.metadata['region'],
           startedAtMs,
           cancellation: new Cancellation(),
           wantsJson: chat.facts.wantsJson,
@@ -87,7 +88,7 @@ async function decideFor(
     random: state.random(),
     live: {
       ...quietLive(state.mirror.circuits.open(nowMs)),
-      targets: state.user.live.view(version, task.task),
+      targets: state.user.live.view(task.task, chat.facts.metadata['region']),
     },
   })
 }

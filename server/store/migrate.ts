@@ -7,6 +7,7 @@ import * as m0005 from '#migrations/0005_people_and_audit.ts'
 import * as m0006 from '#migrations/0006_decision_details.ts'
 import * as m0007 from '#migrations/0007_budgets_and_limits.ts'
 import * as m0008 from '#migrations/0008_prompts_guardrails_payloads_prices.ts'
+import * as m0009 from '#migrations/0009_live_statistics.ts'
 import * as m0010 from '#migrations/0010_decision_reports.ts'
 import * as m0011 from '#migrations/0011_impact.ts'
 import type { Database } from './database.ts'
@@ -21,6 +22,7 @@ const migrations: Record<string, Migration> = {
   '0006_decision_details': m0006,
   '0007_budgets_and_limits': m0007,
   '0008_prompts_guardrails_payloads_prices': m0008,
+  '0009_live_statistics': m0009,
   '0010_decision_reports': m0010,
   '0011_impact': m0011,
 }
