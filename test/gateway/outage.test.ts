@@ -8,11 +8,12 @@ import type { ProviderRegistry } from '#providers/registry.ts'
 import { aModel, aProvider } from '#test/support/routing.ts'
 
 /**
- * F37 and R9 on a clock of their own: one provider answers 500 to everything for 30 s, then is healthy. Clients send 50
+ * F37 and R9 on a clock of their own: one provider answers 500 to everything for 31 s, then is healthy. Clients send 50
  * requests a second and try a failed one three times more, a second apart, as SDKs do.
  */
-const outage = { startsMs: 5_000, endsMs: 35_000 }
-const endMs = 55_000
+// It ends just after a rest that had been doubled four times would have begun.
+const outage = { startsMs: 5_000, endsMs: 36_000 }
+const endMs = 56_000
 const perSecond = 50
 const clientTries = 4
 
