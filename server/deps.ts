@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { bootstrapAdminKey } from '#control/bootstrap.ts'
 import type { ControlDeps } from '#control/control-deps.ts'
+import { lexicalModelDocument } from '#datasets/task-prompts.ts'
+import { type LexicalModel, readLexicalModel } from '#domain/lexical.ts'
 import { resolveEvaluators } from '#evaluators/registry.ts'
 import { DecisionBuffer } from '#gateway/decision-buffer.ts'
 import { RouteTable } from '#gateway/route-table.ts'
@@ -34,6 +36,7 @@ export interface Deps {
   readonly database: OpenDatabase
   readonly queue: JobQueue
   readonly providers: ProviderRegistry
+  readonly lexical: LexicalModel
   readonly table: RouteTable
   readonly buffer: DecisionBuffer
   readonly rollout: RolloutDeps
@@ -119,6 +122,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
     database,
     queue,
     providers,
+    lexical: readLexicalModel(lexicalModelDocument()),
     table,
     buffer,
     rollout,

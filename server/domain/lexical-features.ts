@@ -37,7 +37,7 @@ export class FeatureReader {
     const excerpt = excerptOf(text)
     this.#readWords(excerpt)
     this.#readRuns(excerpt)
-    this.#add(seeds.shape, Math.min(7, 32 - Math.clz32(text.length >> 6)))
+    this.#add(seeds.shape, Math.min(5, 32 - Math.clz32(text.length >> 6)))
     return { places: this.#places, size: this.#size, counts: this.#counts }
   }
 

@@ -40,7 +40,8 @@ export class LexicalModelError extends Error {
 }
 
 /** @throws LexicalModelError when the document is of another form or does not fit together */
-export function readLexicalModel(document: LexicalDocument): LexicalModel {
+export function readLexicalModel(read: unknown): LexicalModel {
+  const document = read as LexicalDocument
   const { labels, scales, biases, temperature, trainedOn } = document
   if (document.schemaVersion !== 1)
     throw new LexicalModelError(`are of schema ${String(document.schemaVersion)}, not 1`)

@@ -20,6 +20,8 @@ export interface ClassifierCall {
   readonly model: string
   /** The answer was known already: nothing was sent. */
   readonly isCached: boolean
+  /** False: it failed or came too late. What it cost then is unknown and, as with failed attempts at targets, not charged. */
+  readonly isAnswered: boolean
   readonly inputTokens: number
   readonly outputTokens: number
   /** 0 when nothing was sent; null: the model is unpriced, or it did not answer. */
@@ -43,6 +45,11 @@ export interface TaskLabel {
   readonly rule?: string
   /** What was asked of a provider; absent: nothing. */
   readonly call?: ClassifierCall
+}
+
+/** Micro-dollars that identifying the task adds to the request's cost; null: an unpriced model answered. */
+export function chargeOf({ call }: TaskLabel): number | null {
+  return call === undefined || !call.isAnswered ? 0 : call.costMicroUsd
 }
 
 /** What names the task of a request; null: nothing does. */

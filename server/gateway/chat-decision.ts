@@ -56,6 +56,6 @@ export function decide(
     const decision = withoutPrompt(decisionOf(split, targets), refusal)
     return { ...base, random, live: recordLive(live, targets.consulted), decision, isMirrored: false }
   }
-  const task = classify(state, { version: split.version, snapshot, request, facts: asked })
+  const task = classify(state.tasks, { version: split.version, snapshot, caller, request, facts: asked })
   return task instanceof Promise ? task.then(decideAs) : decideAs(task)
 }

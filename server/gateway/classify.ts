@@ -1,19 +1,33 @@
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteVersion } from '#domain/route.ts'
-import type { Snapshot } from '#domain/snapshot.ts'
-import { plainLabelOf, type TaskLabel } from '#domain/task.ts'
-import type { GatewayState } from './chat-context.ts'
+import type { Caller, RouteEntry, Snapshot } from '#domain/snapshot.ts'
+import { type TaskLabel, unknownLabelOf } from '#domain/task.ts'
+import type { TaskClassifier } from '#providers/task-classifier.ts'
 import type { ChatRequest } from './chat-request.ts'
+import { type ApiError, invalidRequest } from './openai-error.ts'
 
 /** A request whose task is to be identified, and the version that says how. */
 export interface Unclassified {
   readonly version: RouteVersion
   readonly snapshot: Snapshot
+  readonly caller: Caller
   readonly request: ChatRequest
   readonly facts: RequestFacts
 }
 
-/** Identifies a request's task (A2): its own label, else the route's default. No promise where nothing has to be waited for. */
-export function classify(_state: GatewayState, { version, facts }: Unclassified): TaskLabel | Promise<TaskLabel> {
-  return plainLabelOf(version.spec, facts.metadata)
+/**
+ * Identifies a request's task (A2). No promise where nothing has to be waited for: label, rules and the lexical classifier
+ * answer at once, and so does what was asked before.
+ */
+export function classify(tasks: TaskClassifier, of: Unclassified): TaskLabel | Promise<TaskLabel> {
+  const { version, snapshot, caller, request, facts } = of
+  return tasks.identify({ version, catalogue: snapshot, facts, messages: request.messages, scope: caller.keyId })
+}
+
+/** A label that the route does not know is an error that names those it knows. */
+export function refuseUnknownTask(entry: RouteEntry, metadata: Readonly<Record<string, string>>): ApiError | null {
+  const unknown = unknownLabelOf(entry, metadata)
+  if (unknown === null) return null
+  const message = `The route '${entry.name}' has no task '${unknown.label.slice(0, 64)}'; known: ${unknown.known.join(', ')}.`
+  return invalidRequest(400, 'unknown_task', message, 'metadata.task')
 }

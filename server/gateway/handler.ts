@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readings } from '#infra/metrics.ts'
+import { TaskClassifier } from '#providers/task-classifier.ts'
 import { callerOf } from './access.ts'
 import { Allowances } from './allowances.ts'
 import { handleChat } from './chat.ts'
@@ -39,6 +40,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     retryBudget: new RetryBudget(),
     live: new LiveStats(deps.clock),
   })
+  const classifier = () => new TaskClassifier({ ...deps, circuits: new Circuits() })
+  const tasks = { tasks: classifier(), mirrorTasks: classifier() }
   const shadow = new ShadowQueue()
   const allowances = new Allowances()
   const user: ForwardDeps = { ...forwardDeps(), ...(deps.live && { live: deps.live }) }

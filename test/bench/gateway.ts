@@ -2,6 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agent } from 'undici'
+import { lexicalModelDocument } from '#datasets/task-prompts.ts'
+import { readLexicalModel } from '#domain/lexical.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import { DecisionBuffer } from '#gateway/decision-buffer.ts'
 import { createGateway } from '#gateway/handler.ts'
@@ -152,6 +154,7 @@ function gatewayServer(upstream: string) {
       return `${prefix}_${lastId}`
     },
     providers: createProviderRegistry({ upstreamAllow: ['127.0.0.0/8'], readEnvironment: () => null, clock }),
+    lexical: readLexicalModel(lexicalModelDocument()),
     sink,
     log: silentLog,
     bootId: 'boot',

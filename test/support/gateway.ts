@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import OpenAI from 'openai'
+import { lexicalModelDocument } from '#datasets/task-prompts.ts'
+import { readLexicalModel } from '#domain/lexical.ts'
 import type { Snapshot } from '#domain/snapshot.ts'
 import { DecisionBuffer } from '#gateway/decision-buffer.ts'
 import { createGateway, type Gateway, type GatewayDeps } from '#gateway/handler.ts'
@@ -60,6 +62,7 @@ export async function startGateway(snapshot: Snapshot, more: Partial<GatewayDeps
       return `${prefix}_${lastId}`
     },
     providers,
+    lexical: readLexicalModel(lexicalModelDocument()),
     sink,
     log: silentLog,
     bootId: 'boot_1',
