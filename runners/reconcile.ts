@@ -5,6 +5,7 @@ import { runningEvalRunIds } from '#store/eval-work.ts'
 import { recordEngine } from '#store/heartbeat.ts'
 import { proposalsWithSamples, removeExpiredSamples } from '#store/live-samples.ts'
 import { openProposalIds } from '#store/proposals.ts'
+import { refreshQualityScores } from '#store/quality-scores.ts'
 import { workOnEvalRun } from './eval-run.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 import { scoreSamples } from './score-samples.ts'
@@ -43,6 +44,7 @@ export function startReconciler(deps: RunnerDeps, queue: JobQueue, tickMs: numbe
       lastRetentionMs = deps.rollout.clock.nowMs()
       await removeExpiredSamples(deps.rollout.db, lastRetentionMs)
     }
+    if (!underWay.has(scoresKey)) track(underWay, scoresKey, countScores(deps))
     await recordEngine(deps.rollout.db, deps.rollout.clock.nowMs())
   }
   const loop = (async () => {
@@ -57,6 +59,15 @@ export function startReconciler(deps: RunnerDeps, queue: JobQueue, tickMs: numbe
     await Promise.allSettled(underWay.values())
   }
   return { stop }
+}
+
+/** What a tick has started and does not wait for: the engine's sign of life must not hang on it. */
+const scoresKey = 'quality scores'
+
+async function countScores({ rollout }: RunnerDeps): Promise<void> {
+  await refreshQualityScores(rollout.db, rollout.clock.nowMs()).catch((error: Error) =>
+    rollout.log.warn({ reason: error.message }, 'quality scores could not be counted; the next tick tries again'),
+  )
 }
 
 function track(underWay: Map<string, Promise<void>>, key: string, work: Promise<void>): Promise<void> {

@@ -57,6 +57,7 @@ export async function answer(
     ttftMs: stream.firstTokenAtMs - beganAtMs,
     totalMs: state.clock.monotonicMs() - beganAtMs,
     errorClass: error?.errorClass ?? null,
+    usage: facts?.usage ?? null,
   })
   if (error === null) state.user.circuits.succeeded(target.model)
   else if (isTargetAtFault(error)) state.user.circuits.failed(target.model, state.clock.monotonicMs(), null)

@@ -24,12 +24,18 @@ export class LiveSync {
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null
   #failures = failuresForgiven
+  #hasTried = false
   #isStopped = false
 
   constructor(stats: LiveStats, exchange: LiveExchange, log: Log) {
     this.#stats = stats
     this.#exchange = exchange
     this.#log = log
+  }
+
+  /** The first exchange has ended, well or not: what there is to know is known. */
+  get hasTried(): boolean {
+    return this.#hasTried
   }
 
   start(): void {
@@ -39,6 +45,7 @@ export class LiveSync {
   #run(): void {
     this.#running = this.sync().finally(() => {
       this.#running = null
+      this.#hasTried = true
       if (!this.#isStopped) this.#timer = setTimeout(() => this.#run(), syncEveryMs)
     })
   }

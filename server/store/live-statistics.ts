@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
-import { type LiveWindow, startWindow, windowsKept } from '#domain/live-series.ts'
+import { type LiveWindow, startWindow, windowIndex, windowsKept } from '#domain/live-series.ts'
+import type { TallyRow } from '#domain/quality.ts'
 import { decodeSketch, encodeSketch } from '#domain/quantile-sketch.ts'
 import { type Database, json } from './database.ts'
+import { readQualityTallies } from './quality-scores.ts'
 
 /** A window as one gateway measured it. */
 export interface StoredWindow {
@@ -77,4 +79,22 @@ export async function readWindowsOfOthers(
     }
     return [{ bootId: row.boot_id, model: row.model, region: row.region, window }]
   })
+}
+
+/** One gateway's way to the others' measurements and to the scores; see gateway/live-sync.ts. */
+export function createLiveExchange(db: Database, bootId: string, clock: { nowMs(): number }) {
+  let known: string | null = null
+  return {
+    write: (windows: readonly Omit<StoredWindow, 'bootId'>[]) => writeWindows(db, bootId, windows),
+    readOthers: (isAll: boolean) => {
+      const after = windowIndex(clock.nowMs()) - windowsKept
+      return readWindowsOfOthers(db, { bootId, after, isAll })
+    },
+    readScores: async (): Promise<readonly TallyRow[] | null> => {
+      const tallies = await readQualityTallies(db, known)
+      if (tallies === null) return null
+      known = tallies.revision
+      return tallies.rows
+    },
+  }
 }
