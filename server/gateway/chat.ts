@@ -9,7 +9,7 @@ import { type ChatCaller, decide } from './chat-decision.ts'
 import { type Answered, answer, describe, describeTarget, type Reply } from './chat-reply.ts'
 import { bodyFor } from './chat-request.ts'
 import { type Forwarded, forward } from './forward.ts'
-import { checkGuardrails } from './guardrails.ts'
+import { type Blocked, checkGuardrails } from './guardrails.ts'
 import { recordAssignment, recordCompletion, recordDecision } from './live-evidence.ts'
 import { runMirror } from './mirror.ts'
 import { type ApiError, type Head, sendError } from './openai-error.ts'
@@ -78,7 +78,11 @@ function admit(
   bodyBytes: number,
 ): { readonly chat: Chat; readonly reservation: Reservation } | null {
   const blocked = checkGuardrails(chat)
-  const reserved = blocked === null ? state.allowances.reserve(chat, reply.head) : { error: blocked }
+  if (blocked !== null) {
+    turnAway(state, reply, chat, blocked)
+    return null
+  }
+  const reserved = state.allowances.reserve(chat, reply.head)
   if ('error' in reserved) {
     // Turned away before it reached an arm: no evidence about either.
     refuse(state, reply, { ...chat, decision: { ...chat.decision, rollout: null, isMirrored: false } }, reserved.error)
@@ -91,6 +95,12 @@ function admit(
   const type = refusal.status === 400 ? 'invalid_request_error' : 'server_error'
   refuse(state, reply, admitted, { ...refusal, type, param: null }, reserved.reservation)
   return null
+}
+
+/** A guardrail stops the request: evidence only where it is the doing of one arm's version. */
+function turnAway(state: GatewayState, reply: Reply, chat: Chat, { error, isEvidence }: Blocked): void {
+  if (isEvidence) recordAssignment(state, chat)
+  refuse(state, reply, isEvidence ? chat : { ...chat, decision: { ...chat.decision, rollout: null } }, error)
 }
 
 function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation): Promise<Forwarded> {
