@@ -3,15 +3,17 @@ import { quietLive } from '#domain/live.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
 import { decideTargets } from '#domain/routing.ts'
-import { plainLabelOf } from '#domain/task.ts'
+import { chargeOf } from '#domain/task.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
 import { ProviderError } from '#providers/provider.ts'
+import type { TaskClassifier } from '#providers/task-classifier.ts'
 import { isWorthAnotherTarget } from '#providers/upstream-errors.ts'
 import type { EvalTarget, StoredAnswer } from '#store/eval-work.ts'
 import type { CallDeps, ModelCalls } from './model-calls.ts'
 
 export interface TargetDeps extends CallDeps {
   readonly calls: ModelCalls
+  readonly tasks: Pick<TaskClassifier, 'identify'>
   /** An immutable version of a route. */
   readonly versionOf: (route: string, version: number) => Promise<RouteVersion>
 }
@@ -68,7 +70,7 @@ async function answerOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem)
         model,
         inputTokens: usage.inputTokens,
         outputTokens: usage.outputTokens,
-        costMicroUsd,
+        costMicroUsd: costMicroUsd === null || plan.charge === null ? null : costMicroUsd + plan.charge,
         latencyMs,
       }
     } catch (error) {
@@ -86,22 +88,27 @@ interface CallPlan {
   readonly fields: Readonly<Record<string, unknown>>
   readonly timeouts: RouteSpec['timeouts']
   readonly refusal: string | null
+  /** Micro-dollars that finding the item's task cost; null: an unpriced model found it. */
+  readonly charge: number | null
 }
 
 async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<CallPlan> {
   const fields = { messages: item.messages, ...(item.tools && { tools: item.tools }) }
   if (target.model !== undefined)
-    return { models: [target.model], firstChoice: target.model, fields, timeouts: {}, refusal: null }
+    return { models: [target.model], firstChoice: target.model, fields, timeouts: {}, refusal: null, charge: 0 }
   if (target.route === undefined || target.version === undefined) {
     throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
   }
   const version = await deps.versionOf(target.route, target.version)
   const request = factsOf(item)
+  const catalogue = await deps.catalogue()
+  const messages = item.messages
+  const task = await deps.tasks.identify({ version, catalogue, facts: request, messages, scope: 'eval runs' })
   const decision = decideTargets({
-    catalogue: await deps.catalogue(),
+    catalogue,
     version,
     request,
-    task: plainLabelOf(version.spec, request.metadata),
+    task,
     random: deps.random(),
     live: quietLive(),
   })
@@ -111,6 +118,7 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
     fields: { ...version.spec.parameters, ...fields },
     timeouts: version.spec.timeouts,
     refusal: decision.refusal?.message ?? null,
+    charge: chargeOf(task),
   }
 }
 
@@ -121,7 +129,7 @@ function factsOf(item: DatasetItem): RequestFacts {
   let text: string | undefined
   return {
     requestId: item.id,
-    metadata: item.slice ?? {},
+    metadata: metadataOf(item),
     inputTokens: tokens,
     maxOutputTokens: null,
     hasTools,
@@ -134,4 +142,10 @@ function factsOf(item: DatasetItem): RequestFacts {
       return pattern.test(text)
     },
   }
+}
+
+/** An item's slices are its metadata; its task may also be a tag, `task:NAME`. */
+function metadataOf({ slice = {}, tags = [] }: DatasetItem): Readonly<Record<string, string>> {
+  const tag = tags.find((name) => name.startsWith('task:'))
+  return tag === undefined ? slice : { task: tag.slice('task:'.length), ...slice }
 }

@@ -1,4 +1,5 @@
 import type { TaskPrompt } from '#datasets/task-prompts.ts'
+import type { LexicalDocument } from '#domain/lexical.ts'
 import { digestOf, logitsOf, rowsOf, softmax, train } from './task-training.ts'
 
 /** How prompts are kept out of the training that is tested on them. */
@@ -15,6 +16,13 @@ export interface HeldOut {
 export interface Evaluation {
   readonly temperature: number
   readonly heldOut: readonly HeldOut[]
+}
+
+/** A trained model with what it is worth, by how the prompts were held out. */
+export interface Trained {
+  readonly document: LexicalDocument
+  readonly bySource: Evaluation
+  readonly byPrompt: Evaluation
 }
 
 const folds = 5

@@ -1,6 +1,5 @@
 import type { TaskPrompt } from '#datasets/task-prompts.ts'
-import { accuracyOf, calibrationErrorOf, type HeldOut, wilson } from './task-evaluation.ts'
-import type { Trained } from './train-task-classifier.ts'
+import { accuracyOf, calibrationErrorOf, type HeldOut, type Trained, wilson } from './task-evaluation.ts'
 
 const begin = '<!-- measured: written by npm run train:task-classifier -->'
 const end = '<!-- end of measured -->'

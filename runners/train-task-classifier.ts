@@ -1,15 +1,7 @@
 import { lexicalDocsPage, taskPrompts, taskPromptsBytes, writeTaskPromptsFile } from '#datasets/task-prompts.ts'
-import type { LexicalDocument } from '#domain/lexical.ts'
-import { type Evaluation, evaluate } from './task-evaluation.ts'
+import { evaluate, type Trained } from './task-evaluation.ts'
 import { cardOf, pageOf } from './task-report.ts'
 import { digestOf, documentOf, rowsOf, train } from './task-training.ts'
-
-export interface Trained {
-  readonly document: LexicalDocument
-  /** By how the prompts were held out. */
-  readonly bySource: Evaluation
-  readonly byPrompt: Evaluation
-}
 
 /** Trains the lexical task classifier on the shipped prompts. The same prompts give the same document, byte for byte. */
 export function trainTaskClassifier(): Trained {

@@ -5,6 +5,7 @@ import type { Deps } from '#server/deps.ts'
 import { readVersion } from '#store/routes.ts'
 import { loadSnapshot } from '#store/snapshot.ts'
 import { callTarget } from './call-target.ts'
+import { evalTaskClassifier } from './eval-tasks.ts'
 import { type CallDeps, ModelCalls } from './model-calls.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 
@@ -19,6 +20,7 @@ export function wireRunners(deps: Deps): RunnerDeps {
   const catalogue = async (): Promise<Catalogue> => table.current() ?? (await loadSnapshot(database.db))
   const callDeps: CallDeps = { catalogue, clientOf: (provider) => providers.clientFor(provider), clock, random }
   const calls = new ModelCalls(callDeps)
+  const tasks = evalTaskClassifier(deps)
   const versions = new Map<string, RouteVersion>()
   const versionOf = async (route: string, version: number): Promise<RouteVersion> => {
     const key = `${route} ${version}`
@@ -35,7 +37,7 @@ export function wireRunners(deps: Deps): RunnerDeps {
     bootId: deps.identity.bootId,
     random,
     chat: judgePort(calls),
-    callTarget: (target, item) => callTarget({ ...callDeps, calls, versionOf }, target, item),
+    callTarget: (target, item) => callTarget({ ...callDeps, calls, tasks, versionOf }, target, item),
     evalConcurrency,
   }
 }
