@@ -161,7 +161,12 @@ export class AnthropicStream implements StreamTranslator {
     this.#id = textOf(message['id'])
     this.#writer.name(this.#id, textOf(message['model']))
     this.#count(message['usage'])
-    return isFirst ? this.#writer.role() : ''
+    const { content, stop_reason: stopReason } = message
+    if (typeof stopReason === 'string') this.#stop = message
+    // A call made by code that runs at the provider comes whole with the first event.
+    const blocks = Array.isArray(content) ? (content as unknown[]).filter(isObject) : []
+    const whole = blocks.map((block, index) => this.#startBlock(index, block) + this.#stopBlock(index))
+    return (isFirst ? this.#writer.role() : '') + whole.join('')
   }
 
   #startBlock(index: unknown, block: Fields): string {
@@ -230,6 +235,7 @@ export class AnthropicStream implements StreamTranslator {
 
   #finish(): string {
     const stop = this.#stop ?? {}
+    this.#usage ??= usageOf(this.#counts)
     const refusal = refusalOf(stop['stop_details'])
     const told = refusal === null ? '' : this.#writer.delta({ refusal })
     const found = typeof stop['stop_sequence'] === 'string' ? stop['stop_sequence'] : null

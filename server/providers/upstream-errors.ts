@@ -3,7 +3,7 @@ import { type ErrorClass, ProviderError, type UpstreamError } from './provider.t
 
 const contextCodes: readonly string[] = ['context_length_exceeded', 'string_above_max_length', 'request_too_large']
 const contextWords =
-  /context (?:length|window|limit)|maximum context|too many (?:input )?tokens|prompt is too long|input is too long|exceeds the maximum number of (?:input )?tokens/i
+  /context (?:length|window|limit)|token limit|maximum context|too many (?:input )?tokens|prompt is too long|input is too long|exceeds the maximum number of (?:input )?tokens/i
 const filterCodes: readonly string[] = ['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation']
 /** A rate limit that waiting does not lift. */
 const quotaCodes: readonly string[] = ['insufficient_quota', 'billing_hard_limit_reached']
