@@ -5,7 +5,7 @@ import type { Constraints } from './route.ts'
 import { checkMetric } from './select-check.ts'
 
 /** Capabilities that requests can need by themselves; a catalogue may name more. */
-const requestCapabilities: readonly string[] = ['streaming', 'tools', 'json_schema', 'vision']
+const requestCapabilities: readonly string[] = ['streaming', 'tools', 'json_schema', 'vision', 'embeddings']
 
 /** What names may mean. */
 export interface KnownNames {

@@ -14,7 +14,7 @@ export interface RequestFacts {
   /** The request asks for JSON (`json_object` or `json_schema`). */
   readonly wantsJson: boolean
   readonly stream: boolean
-  /** What a model must offer to answer it: of `streaming`, `tools`, `json_schema`, `vision`. */
+  /** What a model must offer to answer it: of `streaming`, `tools`, `json_schema`, `vision`, `embeddings`. */
   readonly capabilities: readonly string[]
   /** Searches the text of the messages; called only by rules that ask. */
   readonly promptMatches: (pattern: Pattern) => boolean

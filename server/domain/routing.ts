@@ -4,24 +4,28 @@ import { type Catalogue, judgeTarget } from './constraints.ts'
 import { isMeasured } from './constraints-live.ts'
 import type { Exclusion } from './decision.ts'
 import type { Arm } from './evidence.ts'
+import { beginning, stateOf } from './fallback.ts'
 import { excludeByFilter } from './hybrid-filters.ts'
 import type { Consulted, LiveView } from './live.ts'
 import type { RequestFacts } from './request-facts.ts'
 import {
   type Constraints,
+  type FallbackReason,
+  fallbacksOf,
   type LatencyQuantile,
   type ModelRef,
   poolOf,
+  type RouteSpec,
   type RouteVersion,
   type Rule,
   type Select,
-  type RouteSpec,
   type Target,
 } from './route.ts'
 import type { LiveRollout, RouteEntry } from './snapshot.ts'
 import { rank } from './strategies.ts'
 import type { RankContext } from './strategies-context.ts'
 import type { TaskLabel } from './task.ts'
+import { embedAlike, embeddings, excludeByVectorSpace, vectorSpaceOfSpec } from './vector-space.ts'
 
 /** A place to send a request, in the order of trial. */
 export interface PlannedTarget {
@@ -29,6 +33,8 @@ export interface PlannedTarget {
   readonly provider: string
   /** From the spec's `fallbacks`, not from the pool. */
   readonly isFallback: boolean
+  /** Fallbacks: only after failures of these classes; absent: after whatever is wrong with a provider. */
+  readonly on?: readonly FallbackReason[]
 }
 
 /** Why nothing may take the request. */
@@ -111,20 +117,29 @@ export type Split = Pick<
 
 /** Decides the arm: fixed here, before anything else is known, and kept through whatever follows. Pure (A14). */
 export function splitRoute({
+  catalogue,
   entry,
   request,
   isLeaseValid,
-}: Pick<RoutingInput, 'entry' | 'request' | 'isLeaseValid'>): Split {
+}: Pick<RoutingInput, 'catalogue' | 'entry' | 'request' | 'isLeaseValid'>): Split {
   const { rollout } = entry
   const aside = { unit: null, bucket: null, rollout: null, isMirrored: false, isScored: false, note: null }
   if (rollout === null) return { ...aside, version: entry.stable, arm: 'baseline' }
-  const isScored = rollout.hasEvaluators && drawOf('score', request.requestId) < rollout.scoreRate
+  const isVector = request.capabilities.includes(embeddings)
+  if (isVector && !embedAlike(rollout.baseline.spec, rollout.candidate.spec, catalogue.models)) {
+    const arm = entry.stable.version === rollout.candidate.version ? 'candidate' : 'baseline'
+    const note = 'not split: the candidate embeds in another vector space'
+    return { ...aside, version: entry.stable, arm, note }
+  }
+  // Evaluators read texts.
+  const mayScore = rollout.hasEvaluators && !isVector
+  const isScored = mayScore && drawOf('score', request.requestId) < rollout.scoreRate
   if (!isLeaseValid) {
     return { ...aside, version: rollout.baseline, arm: 'baseline', note: 'exposure lease expired: baseline only' }
   }
   if (rollout.stage === 'shadow') {
     const isMirrored = drawOf('mirror', request.requestId) < rollout.mirrorRate
-    const scored = isMirrored && rollout.hasEvaluators
+    const scored = isMirrored && mayScore
     return { ...aside, version: rollout.baseline, arm: 'baseline', rollout, isMirrored, isScored: scored }
   }
   const unit = unitOf(rollout, request)
@@ -162,7 +177,9 @@ export function decideTargets(
   const rule = ruleFor(spec, facts, input.task)
   const select: Select = rule?.select ?? spec.select ?? { strategy: 'priority' }
   const constraints = constraintsOf(spec.constraints, rule)
-  const context: RankContext = { ...input, floorMetric: floorMetricOf(constraints) }
+  const isVector = facts.capabilities.includes(embeddings)
+  const vectorSpace = isVector ? vectorSpaceOfSpec(spec, catalogue.models) : null
+  const context = { ...input, floorMetric: floorMetricOf(constraints), vectorSpace }
   const targetsOfPool = poolOf(rule?.models ?? spec.models)
   const pool = sift(context, targetsOfPool, constraints, live, select)
   const ranking = pool.eligible.length === 0 ? null : rank(select, pool.eligible, context)
@@ -171,8 +188,11 @@ export function decideTargets(
   const fallbacks = sift(context, reserve, constraints, live, null)
   const passing = [...order, ...fallbacks.eligible.map((target) => target.model)]
   const isClosed = (target: { readonly model: ModelRef }) => !openCircuits.has(target.model)
-  const targets = passing.map((model, index) => plan(model, index >= order.length, catalogue)).filter(isClosed)
-  const excluded = unique([...pool.excluded, ...fallbacks.excluded, ...openAmong(passing, openCircuits)])
+  const planned = passing
+    .map((model, index) => plan(model, catalogue, index < order.length ? null : spec))
+    .filter(isClosed)
+  const { targets, held } = beginning(planned, order.length > 0 ? 'resting' : stateOf(pool.excluded))
+  const excluded = unique([...pool.excluded, ...fallbacks.excluded, ...openAmong(passing, openCircuits), ...held])
   const reason = reasonOf(ranking?.reason ?? null, order[0] ?? null, targets[0])
   return {
     rule: rule?.name ?? null,
@@ -188,6 +208,11 @@ export function decideTargets(
   }
 }
 
+/** The first rule that holds. One that the nearest example names holds at its own place: those before it still win. */
+function ruleFor(spec: RouteSpec, facts: RequestFacts, { task, rule: named }: TaskLabel): Rule | null {
+  return (spec.rules ?? []).find((rule) => rule.name === named || predicateOf(rule.when)({ facts, task })) ?? null
+}
+
 function constraintsOf(route: Constraints | undefined, rule: Rule | null): Constraints[] {
   return [...(route === undefined ? [] : [route]), ...(rule?.constraints === undefined ? [] : [rule.constraints])]
 }
@@ -196,11 +221,6 @@ function constraintsOf(route: Constraints | undefined, rule: Rule | null): Const
 function floorMetricOf(constraints: readonly Constraints[]): string | null {
   return constraints.findLast(({ minQuality }) => minQuality !== undefined)?.minQuality?.metric ?? null
 }
-/** The first rule that holds. One that the nearest example names holds at its own place: those before it still win. */
-function ruleFor(spec: RouteSpec, facts: RequestFacts, { task, rule: named }: TaskLabel): Rule | null {
-  return (spec.rules ?? []).find((rule) => rule.name === named || predicateOf(rule.when)({ facts, task })) ?? null
-}
-
 
 function consultedBy(select: Select, constraints: readonly Constraints[], targets: readonly Target[]): Consulted {
   const models = targets.map((target) => target.model)
@@ -233,13 +253,13 @@ function unmeasuredNote(
 
 // Five parts of one decision; an object would be built twice per request for nothing.
 function sift(
-  context: RankContext,
+  context: RankContext & { readonly vectorSpace: string | null },
   pool: readonly Target[],
   constraints: readonly Constraints[],
   live: LiveView,
   select: Select | null,
 ): { eligible: Target[]; excluded: Exclusion[] } {
-  const { catalogue } = context
+  const { catalogue, vectorSpace } = context
   const judged = { request: context.request, catalogue, constraints, live }
   const filters = select?.strategy === 'hybrid' ? (select.order ?? []) : []
   const eligible: Target[] = []
@@ -249,6 +269,7 @@ function sift(
     const reasons = judgeTarget(model, judged)
     const exclude = (by: string, detail: string) => reasons.push({ model, by, detail })
     if (target.weight === 0) exclude('drained', 'its weight is 0')
+    if (vectorSpace !== null) excludeByVectorSpace(catalogue.models.get(model), vectorSpace, exclude)
     if (select?.strategy === 'cost' && catalogue.models.get(model)?.price === null) {
       exclude('unpriced', 'strategy cost needs a price')
     }
@@ -268,7 +289,9 @@ function openAmong(passing: readonly ModelRef[], openCircuits: ReadonlySet<Model
 /** @param spec whose fallback it is; null: a target of the pool */
 function plan(model: ModelRef, catalogue: Catalogue, spec: RouteSpec | null): PlannedTarget {
   const provider = catalogue.models.get(model)?.provider ?? model.slice(0, model.indexOf('/'))
-  return { model, provider, isFallback }
+  if (spec === null) return { model, provider, isFallback: false }
+  const on = fallbacksOf(spec).find((entry) => entry.model === model)?.on
+  return on === undefined ? { model, provider, isFallback: true } : { model, provider, isFallback: true, on }
 }
 
 function unique(exclusions: readonly Exclusion[]): readonly Exclusion[] {

@@ -40,7 +40,12 @@ export function decide(
   const { facts: asked, patterns } = factsOf(request, requestId, metadataOf(request, req.headers, caller.metadata))
   const unknown = refuseUnknownTask(entry, asked.metadata)
   if (unknown !== null) return { error: unknown }
-  const split = splitRoute({ entry, request: asked, isLeaseValid: state.table.isLeaseValid(startedAtMs) })
+  const split = splitRoute({
+    catalogue: snapshot,
+    entry,
+    request: asked,
+    isLeaseValid: state.table.isLeaseValid(startedAtMs),
+  })
   const atMs = state.clock.nowMs()
   const { prompt, refusal } = promptFor(split.version, { snapshot, caller, request, facts: asked })
   const facts = withPrompt(asked, prompt)

@@ -28,9 +28,9 @@ const checks: Readonly<Record<string, Check>> = {
   interlock: checkInterlock,
 }
 
-/** The first fault among the known fields of a chat request, in OpenAI's words; null: none. */
-export function checkFields(fields: Fields): ApiError | null {
-  for (const name of ['model', 'messages']) {
+/** The first fault among the known fields of a request, in OpenAI's words; null: none. */
+export function checkFields(fields: Fields, required: readonly string[] = ['model', 'messages']): ApiError | null {
+  for (const name of required) {
     if (!Object.hasOwn(fields, name)) {
       return invalidRequest(400, 'missing_required_parameter', `Missing required parameter: '${name}'.`, name)
     }

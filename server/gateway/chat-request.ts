@@ -1,6 +1,7 @@
 import type { RenderedPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
+import { embeddings } from '#domain/vector-space.ts'
 import type { ChatBody } from '#providers/provider.ts'
 import { checkFields } from './chat-fields.ts'
 import type { FieldNote, TranslatedRequest } from './dialect-fields.ts'
@@ -41,11 +42,15 @@ export interface ChatRequest {
   readonly unmapped: readonly FieldNote[]
   /** Fields that only translating adapters understand: lost where a provider takes chat completions as they are. */
   readonly extensions: readonly FieldNote[]
+  /** Embeddings are asked for, of the texts in `messages` and of this many token ids besides; null: a chat completion. */
+  readonly vectors: { readonly tokens: number } | null
   /** The body as the client wrote it, in its own dialect; of a chat completion the same as `fields`. */
   readonly source: Fields
   readonly bytes: Buffer
   readonly spans: ObjectSpans
 }
+
+const vectorParameters: readonly string[] = ['dimensions', 'encoding_format', 'user']
 
 export type ReadResult = { readonly request: ChatRequest } | { readonly error: ApiError }
 
@@ -96,7 +101,8 @@ export function chatRequestOf({ plain, extended, notes, extensions }: Translated
   return { request: { ...requestOf(extended, bytes, read.spans), unmapped: notes, extensions, source } }
 }
 
-function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatRequest {
+/** A request whose fields were checked. */
+export function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatRequest {
   const interlock = (fields['interlock'] ?? {}) as Fields
   return {
     model: fields['model'] as string,
@@ -113,6 +119,7 @@ function requestOf(fields: Fields, bytes: Buffer, spans: ObjectSpans): ChatReque
     variables: (interlock['variables'] ?? null) as Readonly<Record<string, string>> | null,
     unmapped: [],
     extensions: [],
+    vectors: null,
     source: fields,
     bytes,
     spans,
@@ -141,13 +148,14 @@ export function factsOf(
   if (tools !== null) capabilities.push('tools')
   if (format === 'json_schema') capabilities.push('json_schema')
   if (size.hasImages) capabilities.push('vision')
+  if (request.vectors !== null) capabilities.push(embeddings)
   const patterns: Record<string, boolean> = Object.create(null)
   let text: string | null = null
   const facts: RequestFacts = {
     requestId,
     metadata,
-    inputTokens: size.tokens,
-    maxOutputTokens: typeof asked === 'number' ? asked : null,
+    inputTokens: size.tokens + (request.vectors?.tokens ?? 0),
+    maxOutputTokens: request.vectors !== null ? 0 : typeof asked === 'number' ? asked : null,
     hasTools: tools !== null,
     hasImages: size.hasImages,
     wantsJson: format === 'json_schema' || format === 'json_object',
@@ -171,7 +179,9 @@ function listOf(value: unknown): readonly unknown[] | null {
  * version's parameters that the request does not set itself, and the version's prompt before its messages.
  */
 export function bodyFor(request: ChatRequest, parameters: Fields, prompt: RenderedPrompt | null = null): ChatBody {
-  const added = Object.fromEntries(Object.entries(parameters).filter(([name]) => !Object.hasOwn(request.fields, name)))
+  const added = Object.fromEntries(
+    Object.entries(parameters).filter(([name]) => !Object.hasOwn(request.fields, name) && applies(name, request)),
+  )
   const edits = [
     ...removalOf(request.spans, 'interlock'),
     ...additionOf(request.spans, added, false),
@@ -195,6 +205,11 @@ export function bodyFor(request: ChatRequest, parameters: Fields, prompt: Render
       ])
     },
   }
+}
+
+/** A version's parameters are for its chats; embeddings take those they have. */
+function applies(name: string, { vectors }: ChatRequest): boolean {
+  return vectors === null || vectorParameters.includes(name)
 }
 
 /** A checked request has a message for the prompt to stand before. */

@@ -8,6 +8,7 @@ import type { Chat, GatewayState } from './chat-context.ts'
 import { type ChatCaller, decide } from './chat-decision.ts'
 import { type Answered, answer, describe, describeTarget, type Reply } from './chat-reply.ts'
 import { bodyFor } from './chat-request.ts'
+import { embeddingClients } from './embedding-clients.ts'
 import { type Forwarded, forward } from './forward.ts'
 import { type Blocked, checkGuardrails } from './guardrails.ts'
 import { recordAssignment, recordCompletion, recordDecision } from './live-evidence.ts'
@@ -105,7 +106,7 @@ function turnAway(state: GatewayState, reply: Reply, chat: Chat, { error, isEvid
 
 function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation): Promise<Forwarded> {
   const { decision, endpoint, request, facts, snapshot, startedAtMs } = chat
-  return forward(state.user, {
+  return forward(request.vectors === null ? state.user : embeddingClients(state.user), {
     targets: decision.targets,
     providers: snapshot.providers,
     models: snapshot.models,

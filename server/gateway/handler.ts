@@ -7,6 +7,7 @@ import { handleChat } from './chat.ts'
 import type { GatewayDeps, GatewayState } from './chat-context.ts'
 import { Circuits } from './circuits.ts'
 import { countTokens } from './count-tokens.ts'
+import { embeddingsEndpoint } from './embeddings-endpoint.ts'
 import { chatEndpoint, type Endpoint } from './endpoint.ts'
 import type { ForwardDeps } from './forward.ts'
 import { readingsOf } from './gateway-readings.ts'
@@ -97,6 +98,7 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map([
   ['/v1/chat/completions', chatEndpoint],
   ['/v1/responses', responsesEndpoint],
   ['/v1/messages', messagesEndpoint],
+  ['/v1/embeddings', embeddingsEndpoint],
 ])
 
 async function serve(state: GatewayState, req: IncomingMessage, of: Request): Promise<void> {

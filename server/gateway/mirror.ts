@@ -7,6 +7,7 @@ import { Cancellation, ProviderError, type StreamEnd } from '#providers/provider
 import type { Chat, GatewayState } from './chat-context.ts'
 import { bodyFor } from './chat-request.ts'
 import { classify } from './classify.ts'
+import { embeddingClients } from './embedding-clients.ts'
 import { type Forwarded, forward } from './forward.ts'
 import { recordPair } from './live-evidence.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
@@ -24,7 +25,7 @@ export async function runMirror(state: GatewayState, asked: Chat, baseline: ArmR
   const decision = withoutPrompt(await decideFor(state, chat, rollout.candidate, startedAtMs), refusal)
   const forwarded: Forwarded =
     decision.refusal === null
-      ? await forward(state.mirror, {
+      ? await forward(chat.request.vectors === null ? state.mirror : embeddingClients(state.mirror), {
           targets: decision.targets,
           providers: chat.snapshot.providers,
           models: chat.snapshot.models,

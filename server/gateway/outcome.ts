@@ -38,7 +38,8 @@ export function outcomeOf(result: ArmResult): Outcome {
   if (result.isStream) values['ttft_ms'] = Math.round(result.ttftMs ?? result.totalMs)
   else missing['ttft_ms'] = 'not_applicable'
   if (error?.errorClass === 'content_filter') values['refusal_rate'] = 1
-  else if (error === null && facts !== null) values['refusal_rate'] = isRefusal(facts) ? 1 : 0
+  else if (error === null && facts !== null && facts.isVectors !== true)
+    values['refusal_rate'] = isRefusal(facts) ? 1 : 0
   else missing['refusal_rate'] = 'not_applicable'
   if (result.costMicroUsd !== null) values['cost_usd'] = result.costMicroUsd / 1_000_000
   else missing['cost_usd'] = error === null ? 'infrastructure' : 'not_applicable'

@@ -15,7 +15,7 @@ export interface Prompted {
 export interface PromptSource {
   readonly snapshot: Pick<Snapshot, 'prompts'>
   readonly caller: Pick<Caller, 'metadata'>
-  readonly request: Pick<ChatRequest, 'variables'>
+  readonly request: Pick<ChatRequest, 'variables' | 'vectors'>
   readonly facts: Pick<RequestFacts, 'metadata'>
 }
 
@@ -26,7 +26,8 @@ const noPrompt: Prompted = { prompt: null, refusal: null }
  * says, else the request's metadata of that name.
  */
 export function promptFor({ spec }: Pick<RouteVersion, 'spec'>, source: PromptSource): Prompted {
-  if (spec.prompt === undefined) return noPrompt
+  // Embeddings have no place for one: the same text must give the same vector.
+  if (spec.prompt === undefined || source.request.vectors !== null) return noPrompt
   const key = promptKey(spec.prompt)
   const template = source.snapshot.prompts.get(key)
   if (template === undefined) return refused(503, 'no_eligible_target', `The prompt "${key}" is not known here.`)

@@ -106,6 +106,8 @@ export interface AnswerFacts {
   readonly toolCalls: readonly unknown[]
   /** null: the provider reported none. */
   readonly usage: Usage | null
+  /** True: the answer is vectors, no text; absent: a chat completion. */
+  readonly isVectors?: boolean
 }
 
 /** A whole answer in OpenAI's shape. */
