@@ -80,7 +80,10 @@ export class BudgetLease {
 
   /** What to say to the store. What an idle lease holds is given back first, so that the answer may shrink it. */
   report(needed: number): LeaseReport {
-    if (!this.#isUsed) this.#granted = Math.min(this.#granted, this.#spent + this.#reserved)
+    if (!this.#isUsed && this.available > 0) {
+      this.#left += this.available
+      this.#granted -= this.available
+    }
     this.#isUsed = false
     return {
       scope: this.budget.scope,
