@@ -52,6 +52,12 @@ export function chargeOf({ call }: TaskLabel): number | null {
   return call === undefined || !call.isAnswered ? 0 : call.costMicroUsd
 }
 
+/** An answer's cost with that of identifying its task; null: either is unknown. */
+export function chargedCost(costMicroUsd: number | null, label: TaskLabel): number | null {
+  const charge = chargeOf(label)
+  return costMicroUsd === null || charge === null ? null : costMicroUsd + charge
+}
+
 /** What names the task of a request; null: nothing does. */
 export function labelOf(metadata: Readonly<Record<string, string>>): string | null {
   const label = Object.hasOwn(metadata, 'task') ? metadata['task'] : undefined

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Warning } from '#domain/decision.ts'
 import { purseOf } from '#domain/fallback.ts'
 import type { Provider } from '#domain/snapshot.ts'
+import { chargedCost } from '#domain/task.ts'
 import { Cancellation, ProviderError } from '#providers/provider.ts'
 import type { Reservation } from './allowances.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
@@ -144,7 +145,9 @@ function finish(state: GatewayState, chat: Chat, reservation: Reservation | null
   }
   const settled = settle(chat, forwarded, result)
   if (reservation !== null) state.allowances.settle(reservation, settled)
-  recordCompletion(state, chat, result)
+  // Arms are compared with what finding the task cost them.
+  const evidence = { ...result, costMicroUsd: chargedCost(result.costMicroUsd, chat.decision.classification) }
+  recordCompletion(state, chat, evidence)
   const record = recordDecision(state, chat, {
     model: target?.model ?? null,
     provider: target?.provider ?? null,
@@ -158,7 +161,7 @@ function finish(state: GatewayState, chat: Chat, reservation: Reservation | null
     totalMs,
   })
   state.observer?.requestEnded(record, forwarded.overheadMs ?? null)
-  mirror(state, chat, result)
+  mirror(state, chat, evidence)
 }
 
 const noWarnings: readonly Warning[] = []

@@ -2,6 +2,7 @@ import { purseOf } from '#domain/fallback.ts'
 import { quietLive } from '#domain/live.ts'
 import type { RouteVersion } from '#domain/route.ts'
 import { decideTargets, type TargetDecision } from '#domain/routing.ts'
+import { chargedCost } from '#domain/task.ts'
 import type { ChatStream } from '#providers/provider.ts'
 import { Cancellation, ProviderError, type StreamEnd } from '#providers/provider.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
@@ -54,7 +55,10 @@ export async function runMirror(state: GatewayState, asked: Chat, baseline: ArmR
     isRescued: target !== null && decision.firstChoice !== null && target.model !== decision.firstChoice,
     isStream: chat.request.isStream,
     usage,
-    costMicroUsd: target === null ? null : costOf(chat.snapshot.models.get(target.model), usage),
+    costMicroUsd: chargedCost(
+      target === null ? null : costOf(chat.snapshot.models.get(target.model), usage),
+      decision.classification,
+    ),
     totalMs: state.clock.monotonicMs() - startedAtMs,
     ttftMs: isStream ? forwarded.stream.firstTokenAtMs - startedAtMs : null,
   }

@@ -1,4 +1,5 @@
 import type { Attempt, Usage } from '#domain/decision.ts'
+import { chargedCost, chargeOf } from '#domain/task.ts'
 import type { Chat } from './chat-context.ts'
 import type { Forwarded } from './forward.ts'
 import { type ArmResult, costOf, settledUsage } from './outcome.ts'
@@ -7,7 +8,7 @@ import { type ArmResult, costOf, settledUsage } from './outcome.ts'
 export interface Settlement {
   readonly attempts: readonly Attempt[]
   readonly usage: Usage | null
-  /** Answers that were paid for and not given are in it. null: unpriced, or nothing was answered. */
+  /** Answers that were paid for and not given are in it, and what identifying the task cost. null: unpriced, or nothing was paid. */
   readonly costMicroUsd: number | null
   readonly priceVersion: number | null
 }
@@ -19,7 +20,10 @@ export function settle(chat: Chat, forwarded: Forwarded, result: ArmResult): Set
   const usage = settledUsage(result.usage, result.error, chat.facts.inputTokens)
   const own = usage === result.usage ? result.costMicroUsd : costOf(model, usage)
   const last = attempts.at(-1)
-  if (last === undefined) return { attempts, usage, costMicroUsd: own, priceVersion: null }
+  const { classification } = chat.decision
+  const total = (answered: number | null) =>
+    usage === null && answered === null ? chargeOf(classification) || null : chargedCost(answered, classification)
+  if (last === undefined) return { attempts, usage, costMicroUsd: total(own), priceVersion: null }
   const isStream = forwarded.kind === 'stream'
   // An answer that was kept while others were tried has its cost already.
   const isLastGiven = isStream || last.errorClass === null || usage !== result.usage
@@ -29,11 +33,11 @@ export function settle(chat: Chat, forwarded: Forwarded, result: ArmResult): Set
     ...(isStream && { endMs: Math.round(result.totalMs), errorClass: result.error?.errorClass ?? null }),
   }
   const earlier = isLastGiven ? attempts.slice(0, -1).reduce((sum, one) => sum + (one.costMicroUsd ?? 0), 0) : 0
-  const costMicroUsd = own === null ? null : own + earlier
+  const costMicroUsd = total(own === null ? null : own + earlier)
   return {
     attempts: [...attempts.slice(0, -1), closed],
     usage,
     costMicroUsd,
-    priceVersion: costMicroUsd === null ? null : (model?.priceVersion ?? null),
+    priceVersion: own === null ? null : (model?.priceVersion ?? null),
   }
 }
