@@ -50,7 +50,8 @@ export const anthropic: Dialect = {
 }
 
 function requestOf(call: ChatCall, fields: Fields, warnings: FieldWarnings): Fields {
-  const turns = readTurns(fields['messages'])
+  const turns = readTurns(fields)
+  warnings.addMembers(fields['messages'])
   const { system, messages } = conversationOf(turns, warnings)
   const asked = fields['max_completion_tokens'] ?? fields['max_tokens']
   const limit = typeof asked === 'number' ? asked : (call.maxOutputTokens ?? null)

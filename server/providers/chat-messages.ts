@@ -50,7 +50,9 @@ export type Turn =
  *
  * @throws ProviderError of class `unsupported` for what no other provider has: uploaded files, answers in audio, legacy functions
  */
-export function readTurns(messages: unknown): Turn[] {
+export function readTurns(fields: Fields): Turn[] {
+  const { messages, functions } = fields
+  if (Array.isArray(functions) && functions.length > 0) throw unsupported('functions', 'use tools')
   return (Array.isArray(messages) ? messages : []).map((message: unknown, index) => {
     const at = `messages[${index}]`
     if (!isObject(message)) throw unsupported(at, 'is no object')

@@ -6,6 +6,22 @@ import type { ChatCall } from './provider.ts'
 /** Read by the gateway itself or by every translation: never a warning. */
 const readByAll: readonly string[] = ['model', 'messages', 'stream', 'stream_options', 'metadata', 'interlock']
 
+/** Members of a message: those that are read, and those of an answer that is sent back and says nothing new. */
+const readMembers: readonly string[] = [
+  'role',
+  'content',
+  'refusal',
+  'tool_calls',
+  'tool_call_id',
+  'function_call',
+  'audio',
+  'thinking_blocks',
+  'is_error',
+  'cache_control',
+  'reasoning_content',
+  'annotations',
+]
+
 /** Why a field of OpenAI's is not honoured, where the reason is the same everywhere. Adapters know better or map it. */
 const reasons: Readonly<Record<string, string>> = {
   audio: 'answers in audio are not offered: the answer is text',
@@ -77,6 +93,19 @@ export class FieldWarnings {
   add(field: string, detail: string): void {
     const isKnown = this.#warnings.some((warning) => warning.field === field && warning.detail === detail)
     if (!isKnown) this.#warnings.push({ model: this.#model, field, detail })
+  }
+
+  /** Members of messages that no translation reads. */
+  addMembers(messages: unknown): void {
+    for (const message of Array.isArray(messages) ? (messages as unknown[]) : []) {
+      if (!isObject(message)) continue
+      for (const [name, value] of Object.entries(message)) {
+        if (value === null || value === '' || readMembers.includes(name)) continue
+        if (name === 'name' && message['role'] === 'tool') continue
+        const reason = name === 'name' ? 'participants have no names here' : 'the member is not known here'
+        this.add(`messages.${name.slice(0, 64)}`, reason)
+      }
+    }
   }
 
   /** @returns all warnings, with one for every field of the request that is not among the mapped and asks for something */

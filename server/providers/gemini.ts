@@ -69,7 +69,8 @@ function isThirdGeneration(model: string): boolean {
 }
 
 function requestOf(fields: Fields, model: string, warnings: FieldWarnings): Fields {
-  const { system, contents } = conversationOf(readTurns(fields['messages']), model, warnings)
+  const { system, contents } = conversationOf(readTurns(fields), model, warnings)
+  warnings.addMembers(fields['messages'])
   const generationConfig = configOf(fields, model, warnings)
   return {
     contents,
