@@ -14,7 +14,9 @@ export interface Blocked {
   readonly isEvidence: boolean
 }
 
-type Guarded = Pick<Chat, 'snapshot' | 'request' | 'facts' | 'decision'>
+type Guarded = Pick<Chat, 'snapshot' | 'request' | 'facts'> & {
+  readonly decision: Pick<Chat['decision'], 'version' | 'rollout'>
+}
 
 /** Why a request may not be sent to anyone (B6); null: it may. Texts are read only where patterns are set. */
 export function checkGuardrails(chat: Guarded): Blocked | null {
