@@ -50,20 +50,28 @@ const usdPerMillion = {
   'x-expects': 'a price in USD per million tokens, 0 to 1000000',
 } as const
 
+/** US dollars per million tokens; null: unpriced, which is not free. */
+export const priceSchema = {
+  type: ['object', 'null'],
+  properties: {
+    input: usdPerMillion,
+    cachedInput: { ...usdPerMillion, type: ['number', 'null'] },
+    output: usdPerMillion,
+    reasoning: {
+      ...usdPerMillion,
+      type: ['number', 'null'],
+      description: 'of reasoning tokens; absent: as output',
+    },
+  },
+  required: ['input', 'output'],
+  additionalProperties: false,
+} as const
+
 const model = {
   contextWindow: { ...positiveInteger, type: ['integer', 'null'] },
   maxOutputTokens: { ...positiveInteger, type: ['integer', 'null'] },
   capabilities: labels,
-  price: {
-    type: ['object', 'null'],
-    properties: {
-      input: usdPerMillion,
-      cachedInput: { ...usdPerMillion, type: ['number', 'null'] },
-      output: usdPerMillion,
-    },
-    required: ['input', 'output'],
-    additionalProperties: false,
-  },
+  price: priceSchema,
 } as const
 
 export const modelBodySchema = {

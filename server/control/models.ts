@@ -1,5 +1,5 @@
 import { InterlockError } from '#domain/errors.ts'
-import type { Price } from '#domain/snapshot.ts'
+import { checkPrice, toPrice, toUsd } from '#domain/price.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { noContent, type Operation, ok } from '#http/operation.ts'
 import {
@@ -14,7 +14,7 @@ import {
 import { lockEpoch } from '#store/epoch.ts'
 import { modelBodySchema, modelSchema } from './catalogue-schemas.ts'
 import { noProvider, refuseUsed } from './catalogue-uses.ts'
-import { changeServed, stillThere, stored } from './change.ts'
+import { changeServed, refuse, stillThere, stored } from './change.ts'
 import { iso, modelNameSchema, nameSchema, pageSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
 
@@ -42,13 +42,14 @@ export const modelOperations: readonly Operation<ControlDeps>[] = [
         capabilities: body.capabilities ?? [],
         price: toPrice(body.price ?? null),
       }
+      refuse(checkPrice(body.price ?? null).map((problem) => ({ ...problem, path: `/price${problem.path}` })))
       const id = `${model.provider}/${model.model}`
       const isNew = await changeServed(
         deps,
         { actor: caller.name, action: 'model.put', subject: `model:${id}` },
         async (tx, at) => {
           if ((await readProvider(tx, model.provider)) === null) throw noProvider(model.provider)
-          const isAdded = await putModel(tx, model, at)
+          const isAdded = await putModel(tx, model, { by: caller.name, at })
           const { provider: _p, model: _m, ...details } = model
           return { result: isAdded, details }
         },
@@ -118,33 +119,15 @@ export const modelOperations: readonly Operation<ControlDeps>[] = [
   }),
 ]
 
-function noModel(id: string): InterlockError {
+export function noModel(id: string): InterlockError {
   return new InterlockError('NOT_FOUND', `there is no model "${id}"; PUT /api/models/${id} adds it`)
 }
 
-function toPrice(
-  price: { readonly input: number; readonly output: number; readonly cachedInput?: number | null } | null,
-): Price | null {
-  if (price === null) return null
-  const micro = (dollars: number) => Math.round(dollars * 1e6)
-  const { cachedInput = null } = price
-  return {
-    input: micro(price.input),
-    cachedInput: cachedInput === null ? null : micro(cachedInput),
-    output: micro(price.output),
-  }
-}
-
 function modelView({ price, updatedAt, ...model }: StoredModel) {
-  const dollars = (micro: number | null) => (micro === null ? null : micro / 1e6)
   return {
     id: `${model.provider}/${model.model}`,
     ...model,
-    price: price && {
-      input: dollars(price.input),
-      cachedInput: dollars(price.cachedInput),
-      output: dollars(price.output),
-    },
+    price: toUsd(price),
     updatedAt: iso(updatedAt),
   }
 }

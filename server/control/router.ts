@@ -9,11 +9,14 @@ import { datasetOperations } from './datasets.ts'
 import { decisionOperations } from './decisions.ts'
 import { evalRunOperations } from './eval-runs.ts'
 import { gatewayOperations } from './gateways.ts'
+import { guardrailOperations } from './guardrails.ts'
 import { impactOperations } from './impact.ts'
 import { keyOperations } from './keys.ts'
 import { modelOperations } from './models.ts'
 import { openApiDocument } from './openapi.ts'
 import { pageFormRouter } from './page-forms.ts'
+import { payloadOperations } from './payloads.ts'
+import { priceOperations } from './prices.ts'
 import { promptOperations } from './prompts.ts'
 import { proposalOperations } from './proposals.ts'
 import { providerOperations } from './providers.ts'
@@ -25,8 +28,11 @@ import { sessionRouter } from './sessions.ts'
 /** Every operation of the control plane: the one source of routes, permissions and the OpenAPI document. */
 export const operations: readonly Operation<ControlDeps>[] = [
   ...providerOperations,
+  ...priceOperations,
   ...modelOperations,
   ...promptOperations,
+  ...guardrailOperations,
+  ...payloadOperations,
   ...routeOperations,
   ...versionOperations,
   ...proposalOperations,

@@ -6,17 +6,19 @@ export const assumedOutputTokens = 500
 
 /**
  * What an answer cost, integer micro-dollars, half rounded up. Cached input is billed at its own price where there is one;
- * reasoning tokens are part of the output tokens.
+ * reasoning tokens are part of the output tokens and have their own price where there is one.
  *
  * @returns null when the model is unpriced or the usage is unknown: an unknown cost is never 0
  */
 export function costMicroUsd(price: Price | null, usage: Usage | null): number | null {
   if (price === null || usage === null) return null
   const cached = Math.min(usage.cachedInputTokens, usage.inputTokens)
+  const reasoning = Math.min(usage.reasoningTokens, usage.outputTokens)
   const perMillion =
     (usage.inputTokens - cached) * price.input +
     cached * (price.cachedInput ?? price.input) +
-    usage.outputTokens * price.output
+    (usage.outputTokens - reasoning) * price.output +
+    reasoning * (price.reasoning ?? price.output)
   return Math.round(perMillion / 1_000_000)
 }
 

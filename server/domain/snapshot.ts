@@ -6,11 +6,15 @@ import type { PromptTemplate } from './prompt.ts'
 import type { Limits } from './rate-limit.ts'
 import type { RouteVersion } from './route.ts'
 
-/** Micro-dollars per million tokens, integers. cachedInput null: cached tokens cost the input price. */
+/**
+ * Micro-dollars per million tokens, integers. cachedInput null: cached tokens cost the input price. reasoning absent or null:
+ * reasoning tokens cost the output price.
+ */
 export interface Price {
   readonly input: number
   readonly cachedInput: number | null
   readonly output: number
+  readonly reasoning?: number | null
 }
 
 export interface Provider {

@@ -14,6 +14,10 @@ export const permissions = {
   'roll-back': { does: 'roll back', roles: ['approver', 'operator', 'admin'] },
   'send-feedback': { does: 'send feedback', roles: ['gateway', 'operator', 'admin'] },
   'manage-catalogue': { does: 'change providers, models or create routes', roles: ['admin'] },
+  'set-guardrails': { does: 'set the guardrails of everyone', roles: ['admin'] },
+  'set-payloads': { does: 'set what a route keeps of its texts', roles: ['approver', 'admin'] },
+  'read-payloads': { does: 'read stored texts', roles: ['approver', 'operator', 'admin'] },
+  'delete-payloads': { does: 'remove stored texts', roles: ['approver', 'operator', 'admin'] },
   'manage-keys': { does: 'see or change keys', roles: ['admin'] },
 } as const satisfies Readonly<Record<string, { readonly does: string; readonly roles: readonly Role[] }>>
 

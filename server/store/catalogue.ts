@@ -1,8 +1,10 @@
 import type { Kysely, Selectable } from 'kysely'
+import { isSamePrice } from '#domain/price.ts'
 import { openStatuses } from '#domain/proposal.ts'
 import { modelsOf, type RouteSpec } from '#domain/route.ts'
 import type { Model, Provider } from '#domain/snapshot.ts'
 import { json, type Tx } from './database.ts'
+import { insertPrice, nextPriceVersion } from './prices.ts'
 import type { ModelsTable, ProvidersTable, Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -65,8 +67,12 @@ export async function deleteProvider(tx: Tx, name: string): Promise<boolean> {
   return result.numDeletedRows === 1n
 }
 
-/** @returns true when the model is new */
-export async function putModel(tx: Tx, model: NewModel, at: number): Promise<boolean> {
+/** Another price is a new version of it, kept for good. @returns true when the model is new */
+export async function putModel(
+  tx: Tx,
+  model: NewModel,
+  { by, at }: { readonly by: string; readonly at: number },
+): Promise<boolean> {
   const known = await tx
     .selectFrom('models')
     .selectAll()
@@ -81,25 +87,23 @@ export async function putModel(tx: Tx, model: NewModel, at: number): Promise<boo
     price: model.price === null ? null : json(model.price),
     updated_at: new Date(at),
   }
+  const isPriced = known === undefined || !isSamePrice(known.price, model.price)
+  const version = isPriced ? await nextPriceVersion(tx, model) : known.price_version
+  if (isPriced) await insertPrice(tx, model, { version, price: model.price, setBy: by, setAt: at })
   if (known === undefined) {
     await tx
       .insertInto('models')
-      .values({ provider: model.provider, model: model.model, ...row })
+      .values({ provider: model.provider, model: model.model, ...row, price_version: version })
       .execute()
     return true
   }
   await tx
     .updateTable('models')
-    .set({ ...row, price_version: known.price_version + (isSamePrice(known.price, model.price) ? 0 : 1) })
+    .set({ ...row, price_version: version })
     .where('provider', '=', model.provider)
     .where('model', '=', model.model)
     .execute()
   return false
-}
-
-function isSamePrice(one: Model['price'], other: Model['price']): boolean {
-  if (one === null || other === null) return one === other
-  return one.input === other.input && one.cachedInput === other.cachedInput && one.output === other.output
 }
 
 export async function readModel(db: Db, provider: string, model: string): Promise<StoredModel | null> {
