@@ -5,6 +5,7 @@ import type { ControlDeps } from '#control/control-deps.ts'
 import { lexicalModelDocument } from '#datasets/task-prompts.ts'
 import { type LexicalModel, readLexicalModel } from '#domain/lexical.ts'
 import { resolveEvaluators } from '#evaluators/registry.ts'
+import { Allowances } from '#gateway/allowances.ts'
 import { DecisionBuffer } from '#gateway/decision-buffer.ts'
 import { RouteTable } from '#gateway/route-table.ts'
 import { createAuthenticator } from '#http/auth.ts'
@@ -14,6 +15,7 @@ import { createLog, type Log } from '#infra/log.ts'
 import { type JobQueue, openQueue } from '#infra/queue.ts'
 import { baseUrlQueryOf, createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
+import { createAllowanceSource } from '#store/allowance-source.ts'
 import { type OpenDatabase, openEmbedded, openPostgres } from '#store/database.ts'
 import { releaseAllClaims } from '#store/eval-work.ts'
 import { createLiveLog } from '#store/live-log.ts'
@@ -38,6 +40,7 @@ export interface Deps {
   readonly providers: ProviderRegistry
   readonly lexical: LexicalModel
   readonly table: RouteTable
+  readonly allowances: Allowances
   readonly buffer: DecisionBuffer
   readonly rollout: RolloutDeps
   readonly control: ControlDeps
@@ -91,14 +94,28 @@ async function open(config: Config, base: Base): Promise<Deps> {
   })
   closers.push(() => providers.close())
   const identity = { id: `${hostname()}:${config.port}`, bootId: newId('boot'), startedAtMs: clock.nowMs() }
+  const allowances = new Allowances({
+    source: createAllowanceSource(database.db, identity.bootId, clock),
+    clock,
+    log,
+  })
+  closers.push(() => allowances.stop().catch(() => log.warn('what budgets were held could not be given back')))
   const table = new RouteTable({
     source: createSnapshotSource(database, identity, clock),
     clock,
     random: Math.random,
     log,
     leaseMs: config.leaseMs,
+    ...(isGateway(config) && { prepare: (snapshot) => allowances.prepare(snapshot) }),
   })
-  const buffer = new DecisionBuffer(createLiveLog(database.db), log)
+  if (isGateway(config)) allowances.start()
+  const liveLog = createLiveLog(database.db)
+  // Spending is durable before the decisions that tell of it: a budget never counts less than the log shows.
+  const write: typeof liveLog.write = async (batch) => {
+    await allowances.reportSpend()
+    await liveLog.write(batch)
+  }
+  const buffer = new DecisionBuffer({ write }, log)
   closers.push(() => buffer.close())
   const rollout: RolloutDeps = {
     db: database.db,
@@ -124,12 +141,17 @@ async function open(config: Config, base: Base): Promise<Deps> {
     providers,
     lexical: readLexicalModel(lexicalModelDocument()),
     table,
+    allowances,
     buffer,
     rollout,
     control,
     firstKey,
     close,
   }
+}
+
+function isGateway({ role }: Config): boolean {
+  return role === 'all' || role === 'gateway'
 }
 
 function controlDepsOf(rollout: RolloutDeps, providers: ProviderRegistry, config: Config): ControlDeps {

@@ -1,15 +1,27 @@
+import { type Budget, chargedTo, scopeKey } from '#domain/budget.ts'
+import { assumedOutputTokens, expectedCostMicroUsd } from '#domain/cost.ts'
 import type { Usage } from '#domain/decision.ts'
 import type { LiveView } from '#domain/live.ts'
+import type { Limits } from '#domain/rate-limit.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RoutingDecision } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
+import type { Log } from '#infra/log.ts'
+import type { AllowanceSource } from '#store/allowance-source.ts'
+import { budgetExceeded, budgetUnreachable, limitReached, tooManyTokens, writeRateHeaders } from './allowance-errors.ts'
+import type { BudgetLease } from './budget-lease.ts'
+import { BudgetLedger, type BudgetOutcome, type BudgetReservation } from './budget-ledger.ts'
+import { type LimitSet, LimitShares } from './limit-shares.ts'
 import type { ApiError, Head } from './openai-error.ts'
+
+const tickMs = 1_000
 
 /** Who asks for which route: what decides the budgets and limits that apply. */
 export interface Spender {
   readonly caller: Caller
   readonly route: string
   readonly facts: RequestFacts
+  readonly snapshot: Snapshot
 }
 
 /** A decided request that wants to be sent. */
@@ -24,25 +36,238 @@ export interface Spending {
 /** What was set aside for one request. */
 export interface Reservation {
   readonly requestId: string
+  readonly budget: BudgetReservation | null
+  readonly limits: readonly LimitSet[]
+  /** Taken from the limits on tokens. */
+  readonly tokens: number
+  isSettled: boolean
+}
+
+export type Reserved = { readonly reservation: Reservation } | { readonly error: ApiError }
+
+export interface AllowanceDeps {
+  readonly source: AllowanceSource
+  readonly clock: { nowMs(): number; monotonicMs(): number }
+  readonly log: Log
+}
+
+/** For a process without a store: limits are its own alone, and no budget can be looked up. */
+export const aloneSource: AllowanceSource = {
+  renewLeases: () => Promise.reject(new Error('there is no store of budgets')),
+  renewShares: async (reports) => reports.map((report) => report.limit),
+  end: async () => undefined,
 }
 
 const nothingLimited: ReadonlyMap<string, string> = new Map()
+const noSets: readonly LimitSet[] = []
+const noLeases: readonly BudgetLease[] = []
 
 /** Budgets and limits (B5): what a request may still spend, set aside before it is sent and settled after. */
 export class Allowances {
-  /** What routing has to know. */
-  view(_spender: Spender): Pick<LiveView, 'budgetLeftMicroUsd' | 'limitedProviders'> {
-    return { budgetLeftMicroUsd: null, limitedProviders: nothingLimited }
+  readonly #deps: AllowanceDeps
+  readonly #ledger: BudgetLedger
+  readonly #shares: LimitShares
+  /** Limits of providers by name, of the snapshot seen last. */
+  #providers: { readonly of: Snapshot['providers']; readonly limits: ReadonlyMap<string, Limits> } | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(deps: AllowanceDeps) {
+    this.#deps = deps
+    this.#ledger = new BudgetLedger(deps)
+    this.#shares = new LimitShares(deps.source, deps.log)
   }
 
-  /** @param head takes the `x-ratelimit-*` headers, whatever is decided */
-  reserve(spending: Spending, _head: Head): { readonly reservation: Reservation } | { readonly error: ApiError } {
-    return { reservation: { requestId: spending.requestId } }
+  /** Reports and renews from now on. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.tick(), tickMs).unref()
+  }
+
+  /** What `start` does once a second. Never rejects. */
+  async tick(): Promise<void> {
+    await Promise.all([this.#ledger.tick(), this.#shares.tick(this.#deps.clock.monotonicMs())])
+  }
+
+  /** Leases what a snapshot brings before it is served. Never rejects. */
+  prepare(snapshot: Snapshot): Promise<void> {
+    return this.#ledger.follow(snapshot)
+  }
+
+  /** Makes what was spent so far durable: before the decisions that tell of it. @throws the database's error */
+  reportSpend(): Promise<void> {
+    return this.#ledger.report()
+  }
+
+  /** Reports what was spent and gives back what is held. @throws the database's error */
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+    await this.#deps.source.end(await this.#ledger.reports())
+  }
+
+  /** What routing has to know. */
+  view({ caller, route, facts, snapshot }: Spender): Pick<LiveView, 'budgetLeftMicroUsd' | 'limitedProviders'> {
+    const leases = this.#leasesOf(snapshot, caller, route, facts)
+    let left: number | null = null
+    for (const lease of leases) left = left === null ? lease.hoped : Math.min(left, lease.hoped)
+    return { budgetLeftMicroUsd: left, limitedProviders: this.#limitedProviders(snapshot) }
+  }
+
+  #leasesOf(snapshot: Snapshot, caller: Caller, route: string, facts: RequestFacts): readonly BudgetLease[] {
+    if (snapshot.budgets.size === 0) return noLeases
+    const nowMs = this.#deps.clock.nowMs()
+    const leases: BudgetLease[] = []
+    for (const key of chargedTo({ keyId: caller.keyId, route, metadata: facts.metadata })) {
+      const budgets: readonly Budget[] | undefined = snapshot.budgets.get(key)
+      if (budgets !== undefined) for (const budget of budgets) leases.push(this.#ledger.leaseOf(budget, nowMs))
+    }
+    return leases
+  }
+
+  #limitsOf({ snapshot, caller, decision, facts }: Spending): readonly LimitSet[] {
+    if (snapshot.limits.size === 0) return noSets
+    const nowMs = this.#deps.clock.monotonicMs()
+    const sets: LimitSet[] = []
+    const route = decision.version.route
+    for (const key of chargedTo({ keyId: caller.keyId, route, metadata: facts.metadata })) {
+      const limits = snapshot.limits.get(key)
+      if (limits !== undefined) sets.push(this.#shares.setOf(key, limits, nowMs))
+    }
+    return sets
+  }
+
+  /**
+   * Sets aside what a request may use, or says why it may not.
+   *
+   * @param head takes the `x-ratelimit-*` headers, whatever is decided
+   * @returns a promise only where a budget seems used up here and is looked at once more
+   */
+  reserve(spending: Spending, head: Head): Reserved | Promise<Reserved> {
+    const { snapshot, caller, decision, facts, requestId } = spending
+    const limits = this.#limitsOf(spending)
+    const tokens = facts.inputTokens + (facts.maxOutputTokens ?? assumedOutputTokens)
+    const limited = limits.length === 0 ? null : this.#takeLimits(limits, tokens, head)
+    if (limited !== null) return { error: limited }
+    const leases = this.#leasesOf(snapshot, caller, decision.version.route, facts)
+    const whole = { requestId, limits, tokens, isSettled: false }
+    if (leases.length === 0) return { reservation: { ...whole, budget: null } }
+    const decide = (outcome: BudgetOutcome): Reserved => {
+      if ('microUsd' in outcome) return { reservation: { ...whole, budget: outcome } }
+      for (const set of limits) set.leave(-tokens)
+      return { error: outcome.isUnreachable ? budgetUnreachable(outcome.lease) : budgetExceeded(outcome.lease) }
+    }
+    const tight = isBudgetInTheWay(decision) ? tightest(leases) : null
+    if (tight !== null) return decide({ lease: tight, isUnreachable: false })
+    const outcome = this.#ledger.reserve(leases, costliestOf(spending))
+    return outcome instanceof Promise ? outcome.then(decide) : decide(outcome)
+  }
+
+  /** Takes a request from every limit, or from none. */
+  #takeLimits(limits: readonly LimitSet[], tokens: number, head: Head): ApiError | null {
+    const nowMs = this.#deps.clock.monotonicMs()
+    let error: ApiError | null = null
+    for (const set of limits) {
+      const most = set.limits.tokensPerMinute
+      if (most !== undefined && tokens > most) error ??= tooManyTokens(set, tokens, most)
+      const saturation = error === null ? set.saturation(tokens, nowMs) : null
+      if (saturation !== null) error = limitReached(set, saturation)
+    }
+    if (error === null) for (const set of limits) set.take(tokens, nowMs)
+    writeRateHeaders(head, limits, nowMs)
+    return error
   }
 
   /** Whatever came of the request, once. */
   settle(
-    _reservation: Reservation,
-    _spent: { readonly usage: Usage | null; readonly costMicroUsd: number | null },
-  ): void {}
+    reservation: Reservation,
+    spent: { readonly usage: Usage | null; readonly costMicroUsd: number | null },
+  ): void {
+    if (reservation.isSettled) return
+    reservation.isSettled = true
+    const { budget, limits, tokens } = reservation
+    if (budget !== null) this.#ledger.settle(budget, spent.costMicroUsd ?? 0)
+    if (limits.length === 0) return
+    const used = spent.usage === null ? 0 : spent.usage.inputTokens + spent.usage.outputTokens
+    for (const set of limits) set.leave(used - tokens)
+  }
+
+  #limitedProviders(snapshot: Snapshot): ReadonlyMap<string, string> {
+    const limits = this.#providerLimits(snapshot)
+    if (limits.size === 0) return nothingLimited
+    const nowMs = this.#deps.clock.monotonicMs()
+    let limited: Map<string, string> | null = null
+    for (const [name, limit] of limits) {
+      const saturation = this.#shares.setOf(scopeKey('provider', name), limit, nowMs).saturation(0, nowMs)
+      if (saturation === null) continue
+      limited ??= new Map()
+      limited.set(name, `its limit of ${saturation.limit} ${unitOf(saturation.kind)} is reached`)
+    }
+    return limited ?? nothingLimited
+  }
+
+  #providerLimits(snapshot: Snapshot): ReadonlyMap<string, Limits> {
+    if (this.#providers?.of === snapshot.providers) return this.#providers.limits
+    const limited = [...snapshot.providers.values()].filter((provider) => !isUnlimited(provider.limits))
+    const limits = new Map(limited.map((provider) => [provider.name, provider.limits]))
+    this.#providers = { of: snapshot.providers, limits }
+    return limits
+  }
+
+  /** True: the provider may not be sent more now. */
+  isFull({ name, limits }: Limited): boolean {
+    if (isUnlimited(limits)) return false
+    const nowMs = this.#deps.clock.monotonicMs()
+    return this.#shares.setOf(scopeKey('provider', name), limits, nowMs).saturation(0, nowMs) !== null
+  }
+
+  /** An attempt at a provider begins. @returns what to call, once, when it has ended */
+  enterProvider({ name, limits }: Limited): Leave {
+    if (isUnlimited(limits)) return leaveNothing
+    const nowMs = this.#deps.clock.monotonicMs()
+    const set = this.#shares.setOf(scopeKey('provider', name), limits, nowMs)
+    set.take(0, nowMs)
+    return (usage) => set.leave(usage === null ? 0 : usage.inputTokens + usage.outputTokens)
+  }
+}
+
+/** A provider as far as its limits go. Its tokens count when they are known: an answer's at its end. */
+interface Limited {
+  readonly name: string
+  readonly limits: Limits
+}
+
+/** Ends an attempt. @param usage null: nothing was answered */
+export type Leave = (usage: Pick<Usage, 'inputTokens' | 'outputTokens'> | null) => void
+
+const leaveNothing: Leave = () => undefined
+
+function isUnlimited({ requestsPerMinute, tokensPerMinute, concurrency }: Limits): boolean {
+  return requestsPerMinute === undefined && tokensPerMinute === undefined && concurrency === undefined
+}
+
+function unitOf(kind: string): string {
+  return kind === 'concurrency' ? 'requests at once' : `${kind} per minute`
+}
+
+/** No target is left, and of one at least the budget alone is to blame. */
+function isBudgetInTheWay(decision: RoutingDecision): boolean {
+  if (decision.targets.length > 0) return false
+  const barred = new Set(decision.excluded.filter(({ by }) => by !== 'budget').map(({ model }) => model))
+  return decision.excluded.some(({ by, model }) => by === 'budget' && !barred.has(model))
+}
+
+function tightest(leases: readonly BudgetLease[]): BudgetLease | null {
+  let found: BudgetLease | null = null
+  for (const lease of leases) if (found === null || lease.hoped < found.hoped) found = lease
+  return found
+}
+
+/** What the costliest target of a request is expected to cost: whichever answers, it was set aside. Whole micro-dollars. */
+function costliestOf({ decision, snapshot, facts }: Spending): number {
+  let most = 0
+  for (const { model } of decision.targets) {
+    const entry = snapshot.models.get(model)
+    const cost = entry === undefined ? null : expectedCostMicroUsd(entry, facts.inputTokens, facts.maxOutputTokens)
+    if (cost !== null && cost > most) most = cost
+  }
+  return Math.ceil(most)
 }

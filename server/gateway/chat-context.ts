@@ -37,6 +37,8 @@ export interface GatewayDeps {
   readonly observer?: Observer
   /** Names this process in evidence; another at every start. */
   readonly bootId: string
+  /** Budgets and limits; absent: those of a process on its own. */
+  readonly allowances?: Allowances
 }
 
 /** The deps and what the gateway keeps between requests. Shadow calls have circuits and retries of their own. */

@@ -55,7 +55,7 @@ export function decide(
     const live: LiveView = {
       openCircuits: state.user.circuits.open(startedAtMs),
       targets: state.user.live.view(task.task, facts.metadata['region']),
-      ...state.allowances.view({ caller, route: entry.name, facts }),
+      ...state.allowances.view({ caller, route: entry.name, facts, snapshot }),
     }
     const targets = decideTargets({ catalogue: snapshot, request: facts, version: split.version, task, random, live })
     const decision = withoutPrompt(decisionOf(split, targets), refusal)

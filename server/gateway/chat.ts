@@ -4,7 +4,7 @@ import { purseOf } from '#domain/fallback.ts'
 import type { Provider } from '#domain/snapshot.ts'
 import { chargedCost } from '#domain/task.ts'
 import { Cancellation, ProviderError } from '#providers/provider.ts'
-import type { Reservation } from './allowances.ts'
+import type { Reservation, Reserved } from './allowances.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
 import { type ChatCaller, decide } from './chat-decision.ts'
 import { type Answered, answer, describe, describeTarget, type Reply } from './chat-reply.ts'
@@ -49,7 +49,10 @@ export async function handleChat(
     return
   }
   describe(head, found)
-  const admitted = admit(state, reply, played === null ? found : testedWith(found, played.failure, head), bytes.length)
+  const wanted = played === null ? found : testedWith(found, played.failure, head)
+  const asked = ask(state, reply, wanted)
+  // Awaited only where a budget that seems used up is looked at once more.
+  const admitted = admit(state, reply, wanted, asked instanceof Promise ? await asked : asked)
   if (admitted === null) return
   const { chat, reservation } = admitted
   const cancellation = new Cancellation()
@@ -72,26 +75,32 @@ function testedWith(chat: Chat, testFailure: TestFailure, head: Head): Chat {
   return { ...chat, testFailure, decision: { ...decision, reason, rollout: null, isMirrored: false } }
 }
 
-/** Lets a request pass, or answers it: guardrails, budgets and limits first, then what routing says. @returns null: answered */
+type Asked = Reserved | { readonly blocked: Blocked }
+
+/** Asks guardrails first, then budgets and limits. */
+function ask(state: GatewayState, reply: Reply, chat: Chat): Asked | Promise<Asked> {
+  const blocked = checkGuardrails(chat)
+  return blocked === null ? state.allowances.reserve(chat, reply.head) : { blocked }
+}
+
+/** Lets a request pass, or answers it: what was asked first, then what routing says. @returns null: answered */
 function admit(
   state: GatewayState,
   reply: Reply,
   chat: Chat,
-  bodyBytes: number,
+  reserved: Asked,
 ): { readonly chat: Chat; readonly reservation: Reservation } | null {
-  const blocked = checkGuardrails(chat)
-  if (blocked !== null) {
-    turnAway(state, reply, chat, blocked)
+  if ('blocked' in reserved) {
+    turnAway(state, reply, chat, reserved.blocked)
     return null
   }
-  const reserved = state.allowances.reserve(chat, reply.head)
   if ('error' in reserved) {
     // Turned away before it reached an arm: no evidence about either.
     refuse(state, reply, { ...chat, decision: { ...chat.decision, rollout: null, isMirrored: false } }, reserved.error)
     return null
   }
   const { refusal, isMirrored } = chat.decision
-  const admitted = { ...chat, isMirrored: isMirrored && state.shadow.reserve(bodyBytes) }
+  const admitted = { ...chat, isMirrored: isMirrored && state.shadow.reserve(chat.request.bytes.length) }
   recordAssignment(state, admitted)
   if (refusal === null) return { chat: admitted, reservation: reserved.reservation }
   const type = refusal.status === 400 ? 'invalid_request_error' : 'server_error'

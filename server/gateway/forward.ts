@@ -16,6 +16,7 @@ import { flawOf } from './answer-flaw.ts'
 import type { Circuits } from './circuits.ts'
 import type { LiveStats } from './live-stats.ts'
 import { costOf } from './outcome.ts'
+import { leaving, type ProviderGate } from './provider-gate.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { TestFailure } from './test-failure.ts'
 
@@ -38,6 +39,7 @@ export interface ForwardDeps {
   readonly circuits: Circuits
   readonly retryBudget: RetryBudget
   readonly live: LiveStats
+  readonly gate: ProviderGate
 }
 
 export interface ForwardRequest {
@@ -147,7 +149,7 @@ class Run {
     for (let count = 1; this.#attempts.length < maxAttempts; count += 1) {
       const startMs = this.#now()
       const played = this.#playedFor(target)
-      if (played === null && !this.#deps.circuits.enter(target.model, startMs)) return null
+      if (played === null && !this.#mayEnter(target, startMs)) return null
       this.#lastTarget = target
       const tried = played ?? this.#flawed(target, await this.#call(target), later)
       if (played === null) this.#tell(target, startMs, tried)
@@ -164,6 +166,14 @@ class Run {
       if (this.#request.cancellation.isCancelled) return null
     }
     return null
+  }
+
+  #mayEnter(target: PlannedTarget, nowMs: number): boolean {
+    const provider = this.#request.providers.get(target.provider)
+    if (provider === undefined || !this.#deps.gate.isFull(provider))
+      return this.#deps.circuits.enter(target.model, nowMs)
+    this.#note = `the limit of provider ${provider.name} was reached`
+    return false
   }
 
   /** An answer with a fault that a later target is named for is kept back, and its fault taken for the attempt's. */
@@ -197,10 +207,15 @@ class Run {
     const maxOutputTokens = this.#request.models.get(target.model)?.maxOutputTokens ?? null
     const limits = { ...timeouts, totalMs }
     const call = { provider, model, body, cancellation, isKept, maxOutputTokens, limits }
+    const leave = this.#deps.gate.enter(provider)
     try {
       const client = this.#deps.providers.clientFor(provider)
-      return isStream ? { stream: await client.stream(call) } : { answer: await client.complete(call) }
+      if (isStream) return { stream: leaving(await client.stream(call), leave) }
+      const answer = await client.complete(call)
+      leave(answer.facts.usage)
+      return { answer }
     } catch (error) {
+      leave(null)
       if (error instanceof ProviderError) return { error }
       return { error: new ProviderError('connection', 'the provider cannot be called', { cause: error }) }
     }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readings } from '#infra/metrics.ts'
 import { TaskClassifier } from '#providers/task-classifier.ts'
 import { callerOf } from './access.ts'
-import { Allowances } from './allowances.ts'
+import { Allowances, aloneSource } from './allowances.ts'
 import { handleChat } from './chat.ts'
 import type { GatewayDeps, GatewayState } from './chat-context.ts'
 import { Circuits } from './circuits.ts'
@@ -15,6 +15,7 @@ import { LiveStats } from './live-stats.ts'
 import { messagesEndpoint } from './messages-endpoint.ts'
 import { anthropicModels, openAiModels, sendModels } from './models-list.ts'
 import { type ApiError, type ErrorReply, type Head, invalidRequest, sendError } from './openai-error.ts'
+import { mirrorGate, type ProviderGate, userGate } from './provider-gate.ts'
 import { responsesEndpoint } from './responses-endpoint.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { ShadowQueue } from './shadow-queue.ts'
@@ -33,20 +34,28 @@ export interface Gateway {
 
 /** The gateway on plain node:http, in front of whatever serves the other paths. */
 export function createGateway(deps: GatewayDeps): Gateway {
-  const forwardDeps = (): ForwardDeps => ({
+  const forwardDeps = (gate: ProviderGate): ForwardDeps => ({
     providers: deps.providers,
     clock: deps.clock,
     random: deps.random,
     circuits: new Circuits(),
     retryBudget: new RetryBudget(),
     live: new LiveStats(deps.clock),
+    gate,
   })
   const classifier = () => new TaskClassifier({ ...deps, circuits: new Circuits() })
   const tasks = { tasks: classifier(), mirrorTasks: classifier() }
   const shadow = new ShadowQueue()
-  const allowances = new Allowances()
-  const user: ForwardDeps = { ...forwardDeps(), ...(deps.live && { live: deps.live }) }
-  const state: GatewayState = { ...deps, user, mirror: forwardDeps(), ...tasks, shadow, allowances }
+  const allowances = deps.allowances ?? new Allowances({ ...deps, source: aloneSource })
+  const user: ForwardDeps = { ...forwardDeps(userGate(allowances)), ...(deps.live && { live: deps.live }) }
+  const state: GatewayState = {
+    ...deps,
+    user,
+    mirror: forwardDeps(mirrorGate(allowances)),
+    ...tasks,
+    shadow,
+    allowances,
+  }
   let inFlight = 0
   return {
     handle(req, res) {

@@ -13,6 +13,8 @@ export interface RouteTableDeps {
   readonly log: Log
   /** How long a candidate may be served without word from the promotion engine. */
   readonly leaseMs: number
+  /** Readies what a snapshot needs before it is served; never rejects. */
+  readonly prepare?: (snapshot: Snapshot) => Promise<void>
 }
 
 /**
@@ -74,6 +76,7 @@ export class RouteTable {
     this.#renewLease(state.engineSeenAtMs, askedAtMs)
     if (this.#snapshot === null || state.epoch > this.#snapshot.epoch) {
       const snapshot = await source.load()
+      await this.#deps.prepare?.(snapshot)
       if (this.#snapshot === null || snapshot.epoch > this.#snapshot.epoch) this.#snapshot = snapshot
     }
     await source.record(this.#snapshot)

@@ -48,6 +48,7 @@ async function run(modelCount: number) {
     circuits: new Circuits(),
     retryBudget: new RetryBudget(),
     live: { began: () => undefined, ended: () => undefined } as unknown as LiveStats,
+    gate: { isFull: () => false, enter: () => () => undefined },
   }
   const names = Array.from({ length: modelCount }, (_, index) => `p${index}/m`)
   const providers = new Map(names.map((name) => [name.slice(0, -2), aProvider(name.slice(0, -2), 'http://x/v1')]))
