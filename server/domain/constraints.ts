@@ -58,6 +58,7 @@ export function judgeTarget(model: ModelRef, judged: Judged): Exclusion[] {
   for (const name of request.capabilities) {
     if (!entry.capabilities.includes(name)) exclude('capability', `the request needs ${name}`)
   }
+  if (request.allowedModels?.includes(model) === false) exclude('key_models', 'the key may not reach it')
   excludeByLength(entry, request, exclude)
   const problem = sensitivityProblem(request.metadata['sensitivity'], provider.dataPolicies, constraints)
   if (problem !== null) exclude('sensitivity', problem)

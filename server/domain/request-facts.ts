@@ -16,6 +16,8 @@ export interface RequestFacts {
   readonly stream: boolean
   /** What a model must offer to answer it: of `streaming`, `tools`, `json_schema`, `vision`, `embeddings`. */
   readonly capabilities: readonly string[]
+  /** Models its key may reach, by whatever route; absent: all. */
+  readonly allowedModels?: readonly string[]
   /** Searches the text of the messages; called only by rules that ask. */
   readonly promptMatches: (pattern: Pattern) => boolean
 }
@@ -30,6 +32,8 @@ export interface RecordedFacts {
   readonly hasImages: boolean
   readonly wantsJson: boolean
   readonly capabilities: readonly string[]
+  /** Models its key could reach; absent: all. */
+  readonly allowedModels?: readonly string[]
   /** Patterns that rules asked about, with the answer. */
   readonly patterns: Readonly<Record<string, boolean>>
 }

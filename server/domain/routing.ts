@@ -39,8 +39,13 @@ export interface PlannedTarget {
 
 /** Why nothing may take the request. */
 export interface Refusal {
-  readonly status: 400 | 503
-  readonly code: 'context_length_exceeded' | 'no_eligible_target' | 'prompt_variable_missing' | 'prompt_too_long'
+  readonly status: 400 | 403 | 503
+  readonly code:
+    | 'context_length_exceeded'
+    | 'model_not_allowed'
+    | 'no_eligible_target'
+    | 'prompt_variable_missing'
+    | 'prompt_too_long'
   readonly message: string
 }
 
@@ -316,6 +321,9 @@ function refusalOf(route: string, excluded: readonly Exclusion[]): Refusal {
   if (counted.length > 0 && counted.every((exclusion) => exclusion.by === 'context_length')) {
     const message = `The request is longer than every model of "${route}" can take: ${listed}`
     return { status: 400, code: 'context_length_exceeded', message }
+  }
+  if (counted.length > 0 && counted.every((exclusion) => exclusion.by === 'key_models')) {
+    return { status: 403, code: 'model_not_allowed', message: `This key may reach no model of "${route}": ${listed}` }
   }
   return {
     status: 503,

@@ -37,7 +37,8 @@ export function decide(
   if ('error' in resolved) return resolved
   const { entry, isDirect } = resolved
   const startedAtMs = state.clock.monotonicMs()
-  const { facts: asked, patterns } = factsOf(request, requestId, metadataOf(request, req.headers, caller.metadata))
+  const { facts: open, patterns } = factsOf(request, requestId, metadataOf(request, req.headers, caller.metadata))
+  const asked = caller.models === null ? open : { ...open, allowedModels: caller.models }
   const unknown = refuseUnknownTask(entry, asked.metadata)
   if (unknown !== null) return { error: unknown }
   const split = splitRoute({

@@ -75,6 +75,8 @@ function testedWith(chat: Chat, testFailure: TestFailure, head: Head): Chat {
   return { ...chat, testFailure, decision: { ...decision, reason, rollout: null, isMirrored: false } }
 }
 
+const refusalTypes = { 400: 'invalid_request_error', 403: 'permission_error', 503: 'server_error' } as const
+
 type Asked = Reserved | { readonly blocked: Blocked }
 
 /** Asks guardrails first, then budgets and limits. */
@@ -103,7 +105,7 @@ function admit(
   const admitted = { ...chat, isMirrored: isMirrored && state.shadow.reserve(chat.request.bytes.length) }
   recordAssignment(state, admitted)
   if (refusal === null) return { chat: admitted, reservation: reserved.reservation }
-  const type = refusal.status === 400 ? 'invalid_request_error' : 'server_error'
+  const type = refusalTypes[refusal.status]
   refuse(state, reply, admitted, { ...refusal, type, param: null }, reserved.reservation)
   return null
 }

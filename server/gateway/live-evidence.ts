@@ -168,6 +168,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, { note, ...ending
       wantsJson: facts.wantsJson,
       capabilities: facts.capabilities,
       patterns: chat.patterns,
+      ...(facts.allowedModels !== undefined && { allowedModels: facts.allowedModels }),
       ...(chat.prompt !== null && { promptTokens: chat.prompt.tokens }),
     },
     live: chat.live,
