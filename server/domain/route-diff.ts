@@ -1,5 +1,7 @@
 import { canonicalJson } from './canonical.ts'
+import type { Guardrails } from './guardrails.ts'
 import { pointer } from './pointer.ts'
+import { promptKey } from './prompt.ts'
 import { fallbacksOf, poolOf, type RouteSpec, type Rule } from './route.ts'
 
 /** One difference between two specs, at a JSON pointer of the spec that has it (of the newer where both do). */
@@ -31,9 +33,37 @@ export function diffSpecs(from: RouteSpec, to: RouteSpec): SpecChange[] {
     ...diffValue(from.retry ?? {}, to.retry ?? {}, '/retry', 'retry setting'),
     ...diffValue(from.timeouts ?? {}, to.timeouts ?? {}, '/timeouts', 'timeout'),
     ...diffValue(from.parameters ?? {}, to.parameters ?? {}, '/parameters', 'request parameter'),
-    ...diffValue(from.prompt, to.prompt, '/prompt', 'prompt'),
+    ...diffPrompt(from.prompt, to.prompt),
+    ...diffGuardrails(from.guardrails ?? {}, to.guardrails ?? {}),
     ...diffValue(from.task ?? {}, to.task ?? {}, '/task', 'task setting'),
   ]
+}
+
+function diffPrompt(from: RouteSpec['prompt'], to: RouteSpec['prompt']): SpecChange[] {
+  const path = '/prompt'
+  const [old, next] = [from && promptKey(from), to && promptKey(to)]
+  if (old === next) return []
+  if (from === undefined) return [{ path, kind: 'added', to, words: `the prompt ${next} comes before the messages` }]
+  if (to === undefined) return [{ path, kind: 'removed', from, words: `the prompt ${old} goes` }]
+  return [{ path, kind: 'changed', from, to, words: `the prompt goes from ${old} to ${next}` }]
+}
+
+/** Blocked patterns by name: their order decides only which of two is named. */
+function diffGuardrails(from: Guardrails, to: Guardrails): SpecChange[] {
+  const [before, after] = [from.blocked ?? [], to.blocked ?? []]
+  const removed = before.flatMap((rule, index): SpecChange[] => {
+    if (after.some(({ name }) => name === rule.name)) return []
+    const path = pointer('/guardrails/blocked', index)
+    return [{ path, kind: 'removed', from: rule, words: `the blocked pattern "${rule.name}" goes` }]
+  })
+  const others = after.flatMap((rule, index): SpecChange[] => {
+    const path = pointer('/guardrails/blocked', index)
+    const old = before.find(({ name }) => name === rule.name)
+    if (old === undefined) return [{ path, kind: 'added', to: rule, words: `the blocked pattern "${rule.name}" comes` }]
+    return diffLeaf(old.pattern, rule.pattern, pointer(path, 'pattern'), `the blocked pattern "${rule.name}"`)
+  })
+  const size = diffLeaf(from.maxRequestBytes, to.maxRequestBytes, '/guardrails/maxRequestBytes', 'the longest request')
+  return [...removed, ...others, ...size]
 }
 
 function diffPools(from: RouteSpec['models'], to: RouteSpec['models'], path: string, name: string): SpecChange[] {

@@ -55,6 +55,27 @@ describe('the difference between two versions (D1)', () => {
     ])
   })
 
+  it('says in words that the prompt is another one, and which blocked patterns come, go and change (B6, B9)', () => {
+    const prompt = (version: number) => ({ ...base, prompt: { name: 'hello', version } })
+    expect(words(prompt(2), prompt(3))).toEqual(['the prompt goes from hello@2 to hello@3'])
+    expect(words(base, prompt(1))).toEqual(['the prompt hello@1 comes before the messages'])
+    expect(words(prompt(1), base)).toEqual(['the prompt hello@1 goes'])
+    expect(words(prompt(1), prompt(1))).toEqual([])
+    const blocked = (...rules: readonly [string, string][]) => ({
+      ...base,
+      guardrails: { blocked: rules.map(([name, pattern]) => ({ name, pattern })) },
+    })
+    expect(words(blocked(['a', 'x'], ['b', 'y']), blocked(['c', 'z'], ['b', 'q']))).toEqual([
+      'the blocked pattern "a" goes',
+      'the blocked pattern "c" comes',
+      'the blocked pattern "b" goes from y to q',
+    ])
+    expect(words(blocked(['a', 'x'], ['b', 'y']), blocked(['b', 'y'], ['a', 'x']))).toEqual([])
+    expect(words(base, { ...base, guardrails: { maxRequestBytes: 9_000 } })).toEqual([
+      'the longest request is set to 9000',
+    ])
+  })
+
   it('follows a rule by its name through all its parts', () => {
     const from: RouteSpec = { ...base, rules: [{ name: 'eu', when: { 'metadata.region': 'eu' }, models: ['a/one'] }] }
     const to: RouteSpec = {
