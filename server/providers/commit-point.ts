@@ -71,7 +71,8 @@ export class CommitPoint {
   /** Takes the whole events at the start that carry nothing but text: most of a stream. @returns their length */
   #skim(chunk: Buffer): number {
     if (this.#state !== 'committed' || this.#splitter.pendingBytes > 0) return 0
-    const length = this.#reader.skim(chunk.toString('latin1'))
+    // No JSON holds a NUL byte: where there is one, events are read one by one.
+    const length = chunk.includes(0) ? 0 : this.#reader.skim(chunk.toString('latin1'))
     if (length > 0) this.#hold(chunk.subarray(0, length))
     return length
   }

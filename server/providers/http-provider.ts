@@ -16,6 +16,7 @@ import {
   type ModelCall,
   ProviderError,
 } from './provider.ts'
+import { repeatsField } from './repeated-field.ts'
 import { StreamReader } from './stream-reader.ts'
 import { TranslatedStream } from './translated-stream.ts'
 import { errorOfAnswer, errorOfEvent, upstreamErrorIn } from './upstream-errors.ts'
@@ -151,11 +152,12 @@ function receive(wire: Wire, request: ExchangeRequest): Promise<Received> {
 /** The JSON of an answer with status 200, or what else came. @throws ProviderError */
 function jsonOf(wire: Wire, { status, headers, body }: Received): unknown {
   if (status !== 200) throw errorFrom(wire, status, headers, body)
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    throw new ProviderError('invalid_response', 'the answer is not JSON', { status })
+  const parsed = parsedOrNull(body)
+  if (parsed === null) throw new ProviderError('invalid_response', 'the answer is not JSON', { status })
+  if (repeatsField(body, 'choices')) {
+    throw new ProviderError('invalid_response', 'the answer gives its choices twice', { status })
   }
+  return parsed
 }
 
 function errorFrom({ deps, dialect }: Wire, status: number, headers: AnswerHeaders, body: Buffer): ProviderError {

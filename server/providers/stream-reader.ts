@@ -56,7 +56,7 @@ export class StreamReader {
   read(data: string | null, isCommitted: boolean): EventKind | ProviderError {
     if (data === null || data === '') return 'filler'
     if (data === '[DONE]') return 'done'
-    if (isCommitted && !this.#isKept && data.startsWith('{') && data.endsWith('}') && !suspicious.test(data)) {
+    if (isCommitted && !this.#isKept && isPlain(data)) {
       this.#outputCharacters += contentLength(data)
       return 'content'
     }
@@ -154,6 +154,11 @@ export class StreamReader {
       usage: this.#usage,
     }
   }
+}
+
+/** Text and nothing else that matters, as far as can be told without parsing. No JSON holds a NUL character. */
+function isPlain(data: string): boolean {
+  return data.startsWith('{') && data.endsWith('}') && !suspicious.test(data) && !data.includes('\0')
 }
 
 /** Length of the first `content` string as written, escapes counted as they stand: an estimate without parsing. */
