@@ -3,7 +3,7 @@ import { type Catalogue, exclusionsOf } from './constraints.ts'
 import type { Exclusion } from './decision.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { Constraints, EmbeddingClassifier, ModelClassifier, RouteSpec, Rule } from './route.ts'
-import { builtinTasks, knownTasksOf } from './task.ts'
+import { knownTasksOf } from './task.ts'
 
 /** Longest that a request waits for a classifier unless its spec says otherwise, milliseconds. */
 export const defaultDeadlineMs = 300
@@ -19,8 +19,8 @@ export function answersOf(spec: RouteSpec, classifier: ModelClassifier): readonl
  * Why a classifier's model may not see a request; none: it may.
  *
  * The rule that will apply is not known before the task is, so its provider must meet the place constraints (regions, data
- * policies, providers) of the route and of every rule that could come to apply: a prompt that may end up as one that must stay
- * in a region is not shown outside it to find that out. What a model offers, costs or scores is no matter here.
+ * policies, sensitivity, providers) of the route with every rule that could come to apply: a prompt that may end up as one that
+ * must stay in a region is not shown outside it to find that out. What a model offers, costs or scores is no matter here.
  */
 export function classifierExclusions(
   spec: RouteSpec,
@@ -28,11 +28,16 @@ export function classifierExclusions(
   facts: RequestFacts,
   catalogue: Catalogue,
 ): Exclusion[] {
-  const rules = rulesInReach(spec, classifier, facts)
-  const constraints = [spec.constraints, ...rules.map((rule) => rule.constraints)].flatMap((constraint) =>
-    constraint === undefined ? [] : [placeOf(constraint)],
+  const asked = { ...facts, ...unconditional }
+  const found = [...rulesInReach(spec, classifier, facts)].flatMap((rule) => {
+    const constraints = [spec.constraints, rule?.constraints].flatMap((constraint) =>
+      constraint === undefined ? [] : [placeOf(constraint)],
+    )
+    return exclusionsOf(classifier.model, constraints, asked, catalogue)
+  })
+  return found.filter(
+    (one, index) => found.findIndex(({ by, detail }) => by === one.by && detail === one.detail) === index,
   )
-  return exclusionsOf(classifier.model, constraints, { ...facts, ...unconditional }, catalogue)
 }
 
 /** A request that any model could answer: only where the model runs is left to object to. */
@@ -43,16 +48,18 @@ function placeOf(constraint: Constraints): Constraints {
   return place
 }
 
-/** Rules that apply for one of the possible tasks, or that an example names. */
-function rulesInReach(spec: RouteSpec, classifier: EmbeddingClassifier | ModelClassifier, facts: RequestFacts): Rule[] {
+/** Rules that apply for one of the possible tasks, or that an example names; null among them: for some task none applies. */
+function rulesInReach(
+  spec: RouteSpec,
+  classifier: EmbeddingClassifier | ModelClassifier,
+  facts: RequestFacts,
+): ReadonlySet<Rule | null> {
   const rules = spec.rules ?? []
-  if (rules.length === 0) return []
+  if (rules.length === 0) return new Set([null])
   const named = classifier.kind === 'embedding' ? classifier.examples.map((example) => example.rule) : []
-  const tasks = new Set<string | null>([null, ...builtinTasks, ...knownTasksOf(spec).names])
-  const found = new Set(rules.filter((rule) => named.includes(rule.name)))
-  for (const task of tasks) {
-    const first = rules.find((rule) => predicateOf(rule.when)({ facts, task }))
-    if (first !== undefined) found.add(first)
+  const found = new Set<Rule | null>(rules.filter((rule) => named.includes(rule.name)))
+  for (const task of new Set([null, ...knownTasksOf(spec).names])) {
+    found.add(rules.find((rule) => predicateOf(rule.when)({ facts, task })) ?? null)
   }
-  return [...found]
+  return found
 }
