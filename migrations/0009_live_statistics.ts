@@ -28,7 +28,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     sum double precision not null,
     primary key (model, metric, task, source)
   )`.execute(db)
-  // What the scores were computed from, so that nothing is computed twice.
+  // From what and when the scores were counted, so that nothing is counted twice.
   await sql`create table quality_state (
     id integer primary key check (id = 1),
     eval_runs text not null,

@@ -23,7 +23,9 @@ export class LiveSync {
   readonly #log: Log
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null
-  #failures = failuresForgiven
+  #failures = 0
+  /** What changed lately is not all that is missing: at the start, and after a while without word. */
+  #needsAll = true
   #hasTried = false
   #isStopped = false
 
@@ -55,7 +57,8 @@ export class LiveSync {
     const unsent = this.#stats.takeUnsent()
     try {
       if (unsent.length > 0) await this.#exchange.write(unsent)
-      this.#stats.takeOthers(await this.#exchange.readOthers(this.#failures >= failuresForgiven))
+      this.#stats.takeOthers(await this.#exchange.readOthers(this.#needsAll))
+      this.#needsAll = false
       const scores = await this.#exchange.readScores()
       if (scores !== null) this.#stats.setQuality(bookOf(scores))
       this.#failures = 0
@@ -63,6 +66,7 @@ export class LiveSync {
       // Writing a window again changes nothing, so it does not matter how far this got.
       this.#stats.putBack(unsent)
       this.#failures += 1
+      this.#needsAll ||= this.#failures >= failuresForgiven
       if (this.#failures === 1) {
         const reason = error instanceof Error ? error.name : 'unknown'
         this.#log.warn({ reason }, 'live statistics could not be exchanged; routing goes by what is known here')
