@@ -1,6 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseTemplate, renderTemplate, type Template, templateLimits } from '#domain/prompt-template.ts'
+
+const attacks = `${process.env['INTERLOCK_DATA'] ?? ''}/prompt-injections/attacks.jsonl`
 
 function parsed(source: string): Template {
   const result = parseTemplate(source)
@@ -70,6 +73,16 @@ describe('prompt templates (B9)', () => {
         },
       ),
     )
+  })
+
+  it.skipIf(!existsSync(attacks))('puts attacks collected in the wild in place as they are (INTERLOCK_DATA)', () => {
+    const lines = readFileSync(attacks, 'utf8').trim().split('\n')
+    const texts = lines.map((line) => (JSON.parse(line) as { text: string }).text)
+    expect(texts.length).toBeGreaterThan(400)
+    for (const text of texts) {
+      const value = `${text}{{secret}}`
+      expect(render('Answer: {{value}}', { value, secret: 'S3CRET' })).toEqual({ text: `Answer: ${value}` })
+    }
   })
 
   it('gives back any text without braces unchanged', () => {
