@@ -221,17 +221,19 @@ function resultOf(block: Fields, at: string, into: Notes): { readonly message: F
   }
   const isError = block['is_error'] === true
   if (isError) into.extensions.push({ field: `${at}.is_error`, detail: 'the model sees the text of the error alone' })
-  const plain = content === undefined || content === null ? '' : isList ? (contentOf(texts) ?? '') : content
-  const message = withCacheControl(
-    {
-      role: 'tool',
-      tool_call_id: textAt(block['tool_use_id'], `${at}.tool_use_id`),
-      content: isList ? plain : textAt(plain, `${at}.content`),
-      ...(isError && { is_error: true }),
-    },
-    block,
-    at,
-    into,
-  )
+  const text = isList || content === undefined || content === null ? '' : textAt(content, `${at}.content`)
+  const message = {
+    role: 'tool',
+    tool_call_id: textAt(block['tool_use_id'], `${at}.tool_use_id`),
+    content: resultContent(isList ? texts : [{ type: 'text', text }], block, at, into),
+    ...(isError && { is_error: true }),
+  }
   return { message, others }
+}
+
+/** A cache mark of the whole result stands on its last part: a tool message has no place of its own for one. */
+function resultContent(parts: readonly Fields[], block: Fields, at: string, into: Notes): unknown {
+  const last = parts.at(-1)
+  if (last === undefined) return ''
+  return contentOf([...parts.slice(0, -1), withCacheControl(last, block, at, into)])
 }

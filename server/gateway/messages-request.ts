@@ -184,7 +184,7 @@ function plainOf(extended: Fields): Fields {
 }
 
 function plainMessage(message: Fields): Fields {
-  const { thinking_blocks: _, is_error: __, cache_control: ___, content, ...plain } = message
+  const { thinking_blocks: _, is_error: __, content, ...plain } = message
   if (!Array.isArray(content)) return { ...plain, content }
   return { ...plain, content: plainContent((content as readonly Fields[]).map(withoutMark)) }
 }

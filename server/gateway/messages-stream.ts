@@ -140,8 +140,14 @@ export class MessagesStream implements EventTranslator {
       this.#open = 'text'
       return events + this.#close()
     }
-    if (this.#open === 'thinking' && typeof block['signature'] === 'string') this.#signature = block['signature']
-    return ''
+    let events = ''
+    if (this.#open !== 'thinking') {
+      // Thinking whose text is not shown has a signature all the same.
+      events += this.#close() + this.#startBlock({ type: 'thinking', thinking: '', signature: '' })
+      this.#open = 'thinking'
+    }
+    this.#signature = textOf(block['signature'])
+    return events + this.#close()
   }
 
   #addText(text: string): string {
