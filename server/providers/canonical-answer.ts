@@ -4,7 +4,7 @@ import { eventOf } from './sse.ts'
 
 /** Counts of an answer. */
 export interface AnswerUsage extends Usage {
-  /** Of the input tokens: those written to the provider's cache. OpenAI has no name for them. */
+  /** Of the input tokens: those written to the provider’s cache. */
   readonly cacheCreationTokens?: number
 }
 
@@ -72,7 +72,7 @@ function usageFields(usage: AnswerUsage): Fields {
     total_tokens: usage.inputTokens + usage.outputTokens,
     prompt_tokens_details: {
       cached_tokens: usage.cachedInputTokens,
-      ...(usage.cacheCreationTokens !== undefined && { cache_creation_tokens: usage.cacheCreationTokens }),
+      ...(usage.cacheCreationTokens !== undefined && { cache_write_tokens: usage.cacheCreationTokens }),
     },
     completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
   }
