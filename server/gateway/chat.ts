@@ -16,6 +16,7 @@ import { recordAssignment, recordCompletion, recordDecision } from './live-evide
 import { runMirror } from './mirror.ts'
 import { type ApiError, type Head, sendError } from './openai-error.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
+import { keepsPayload, recordPayload } from './payload.ts'
 import { readBody } from './request-body.ts'
 import { settle } from './settlement.ts'
 import { type TestFailure, testFailureHeader, testFailureOf } from './test-failure.ts'
@@ -126,7 +127,7 @@ function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation
     body: bodyFor(request, decision.version.spec.parameters ?? {}, chat.prompt),
     isStream: request.isStream,
     // A dialect's translator trusts that every event was read.
-    isKept: decision.rollout !== null || endpoint.name !== 'chat',
+    isKept: decision.rollout !== null || endpoint.name !== 'chat' || keepsPayload(chat),
     region: chat.facts.metadata['region'],
     startedAtMs,
     cancellation,
@@ -159,6 +160,7 @@ function finish(state: GatewayState, chat: Chat, reservation: Reservation | null
   // Arms are compared with what finding the task cost them.
   const evidence = { ...result, costMicroUsd: chargedCost(result.costMicroUsd, chat.decision.classification) }
   recordCompletion(state, chat, evidence)
+  recordPayload(state, chat, evidence)
   const record = recordDecision(state, chat, {
     model: target?.model ?? null,
     provider: target?.provider ?? null,

@@ -48,7 +48,14 @@ export class DecisionBuffer {
   readonly #log: LiveLog
   readonly #limits: BufferLimits
   readonly #logger: Log
-  readonly #dropped: Record<Kind, number> = { assignments: 0, completions: 0, samples: 0, decisions: 0, shadowCalls: 0 }
+  readonly #dropped: Record<Kind, number> = {
+    assignments: 0,
+    completions: 0,
+    samples: 0,
+    decisions: 0,
+    shadowCalls: 0,
+    payloads: 0,
+  }
   #entries: Entry[] = []
   #bytes = 0
   #inFlight = 0
@@ -174,6 +181,7 @@ function batchOf(entries: readonly Entry[]): LiveBatch {
     samples: rows('samples'),
     decisions: rows('decisions'),
     shadowCalls: rows('shadowCalls'),
+    payloads: rows('payloads'),
   }
 }
 

@@ -23,7 +23,7 @@ export function sampleOf(request: ChatRequest, facts: AnswerFacts): Readonly<Rec
 }
 
 /** Inlined images and sounds are not kept. */
-function withoutImages(message: unknown): unknown {
+export function withoutImages(message: unknown): unknown {
   const content = (message as { content?: unknown } | null)?.content
   if (!Array.isArray(content)) return message
   const kept = content.map((part: unknown) => {

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { DecisionRecord } from '#domain/decision.ts'
 import type { Arm, MissingReason, Outcome } from '#domain/evidence.ts'
 import { type Database, inTransaction, json, type Tx } from './database.ts'
+import { type PayloadRow, writePayloads } from './payloads.ts'
 
 /** A request that became evidence of a rollout, written when it was assigned, before any answer. */
 export interface AssignmentRow {
@@ -70,6 +71,7 @@ export interface LiveBatch {
   readonly samples: readonly SampleRow[]
   readonly decisions: readonly DecisionRecord[]
   readonly shadowCalls: readonly ShadowCallRow[]
+  readonly payloads: readonly PayloadRow[]
 }
 
 export interface LiveLog {
@@ -87,6 +89,7 @@ export function createLiveLog(db: Database): LiveLog {
         if (batch.samples.length > 0) await writeSamples(tx, batch.samples)
         if (batch.decisions.length > 0) await writeDecisions(tx, batch.decisions)
         if (batch.shadowCalls.length > 0) await writeShadowCalls(tx, batch.shadowCalls)
+        if (batch.payloads.length > 0) await writePayloads(tx, batch.payloads)
       }),
   }
 }

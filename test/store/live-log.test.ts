@@ -3,7 +3,7 @@ import type { DecisionRecord } from '#domain/decision.ts'
 import { createLiveLog, type LiveBatch } from '#store/live-log.ts'
 import { engines, type TestDatabase, testDatabase } from '#test/support/database.ts'
 
-const empty: LiveBatch = { assignments: [], completions: [], samples: [], decisions: [], shadowCalls: [] }
+const empty: LiveBatch = { assignments: [], completions: [], samples: [], decisions: [], shadowCalls: [], payloads: [] }
 
 function assignment(
   requestId: string,
@@ -133,9 +133,20 @@ describe.each(engines())('the live log on %s', (engine) => {
           latencyMs: 4.4,
         },
       ],
+      payloads: [{ requestId: 'r1', route: 'r', atMs: 5, expiresAtMs: 9, userHash: null, payload: '{"messages":[]}' }],
     }
     await log().write(batch)
     await log().write(batch)
+    expect(await database.db.selectFrom('payloads').selectAll().execute()).toEqual([
+      {
+        request_id: 'r1',
+        route: 'r',
+        at: new Date(5),
+        expires_at: new Date(9),
+        user_hash: null,
+        payload: { messages: [] },
+      },
+    ])
     const observations = await database.db.selectFrom('observations').selectAll().orderBy('seq').execute()
     expect(observations).toMatchObject([
       {

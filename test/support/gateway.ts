@@ -37,6 +37,7 @@ export async function startGateway(snapshot: Snapshot, more: Partial<GatewayDeps
     samples: [],
     decisions: [],
     shadowCalls: [],
+    payloads: [],
   }
   const sink = new DecisionBuffer(
     {
