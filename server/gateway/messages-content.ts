@@ -1,14 +1,5 @@
 import { isObject } from '#providers/answer-facts.ts'
-import {
-  type FieldNote,
-  type Fields,
-  listAt,
-  objectAt,
-  present,
-  textAt,
-  unknownValue,
-  unsupported,
-} from './dialect-fields.ts'
+import { type FieldNote, type Fields, listAt, objectAt, textAt, unknownValue, unsupported } from './dialect-fields.ts'
 
 const userBlocks = ['text', 'image', 'document', 'search_result', 'tool_result'] as const
 const assistantBlocks = ['text', 'thinking', 'redacted_thinking', 'tool_use'] as const
@@ -83,12 +74,12 @@ function assistantMessage(blocks: readonly Placed[], into: Notes): Fields {
         throw unknownBlock(block, at, assistantBlocks)
     }
   }
-  return present({
+  return {
     role: 'assistant',
-    content: contentOf(parts) ?? '',
-    tool_calls: calls.length === 0 ? undefined : calls,
-    thinking_blocks: thinking.length === 0 ? undefined : thinking,
-  })
+    content: contentOf(parts) ?? (calls.length === 0 ? '' : null),
+    ...(calls.length > 0 && { tool_calls: calls }),
+    ...(thinking.length > 0 && { thinking_blocks: thinking }),
+  }
 }
 
 /** Thinking without a signature is another provider's: Anthropic would refuse it. */

@@ -117,10 +117,19 @@ export function contentParts({ text, refusal, logprobs }: MessageParts): Fields[
   return parts
 }
 
-export function callItem(id: string, call: { callId: string; name: string; arguments: string }): Fields {
+/** Where an answer was cut short, its last item is not whole: the others are. */
+export type ItemStatus = 'completed' | 'incomplete'
+
+export interface CallParts {
+  readonly callId: string
+  readonly name: string
+  readonly arguments: string
+}
+
+export function callItem(id: string, call: CallParts, status: ItemStatus): Fields {
   // A call without arguments is one with none: clients parse the text.
   const text = call.arguments === '' ? '{}' : call.arguments
-  return { id, type: 'function_call', status: 'completed', call_id: call.callId, name: call.name, arguments: text }
+  return { id, type: 'function_call', status, call_id: call.callId, name: call.name, arguments: text }
 }
 
 /** A whole chat completion as a response. */
@@ -138,7 +147,7 @@ export function responseOfCompletion(completion: Fields, echo: ResponseEcho): Fi
   })
 }
 
-function outputOf(choice: Fields, suffix: string, status: string): Fields[] {
+function outputOf(choice: Fields, suffix: string, status: ItemStatus): Fields[] {
   const message = isObject(choice['message']) ? choice['message'] : {}
   const items: Fields[] = []
   const reasoning = reasoningIn(message)
@@ -146,20 +155,21 @@ function outputOf(choice: Fields, suffix: string, status: string): Fields[] {
   const text = textOf(message['content'])
   const refusal = typeof message['refusal'] === 'string' ? message['refusal'] : ''
   const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'].filter(isObject) : []
-  if (text !== '' || refusal !== '' || calls.length === 0) {
+  // A response without any item would be none: an empty answer is an empty message.
+  if (text !== '' || refusal !== '' || (items.length === 0 && calls.length === 0)) {
     const logprobs = logprobsIn(choice['logprobs'])
     const content = contentParts({ text, refusal, logprobs })
-    items.push({ id: `msg_${suffix}_${items.length}`, type: 'message', status, role: 'assistant', content })
+    const own = calls.length === 0 ? status : 'completed'
+    items.push({ id: `msg_${suffix}_${items.length}`, type: 'message', status: own, role: 'assistant', content })
   }
-  for (const call of calls) {
+  for (const [index, call] of calls.entries()) {
     const named = isObject(call['function']) ? call['function'] : {}
-    items.push(
-      callItem(`fc_${suffix}_${items.length}`, {
-        callId: typeof call['id'] === 'string' ? call['id'] : `call_${suffix}_${items.length}`,
-        name: typeof named['name'] === 'string' ? named['name'] : '',
-        arguments: typeof named['arguments'] === 'string' ? named['arguments'] : '',
-      }),
-    )
+    const parts = {
+      callId: typeof call['id'] === 'string' ? call['id'] : `call_${suffix}_${items.length}`,
+      name: typeof named['name'] === 'string' ? named['name'] : '',
+      arguments: typeof named['arguments'] === 'string' ? named['arguments'] : '',
+    }
+    items.push(callItem(`fc_${suffix}_${items.length}`, parts, index === calls.length - 1 ? status : 'completed'))
   }
   return items
 }

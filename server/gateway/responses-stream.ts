@@ -4,6 +4,7 @@ import type { ApiError } from './openai-error.ts'
 import {
   callItem,
   contentParts,
+  type ItemStatus,
   idSuffix,
   incompleteReasonOf,
   logprobsIn,
@@ -84,7 +85,7 @@ export class ResponsesStream implements EventTranslator {
     let events = this.#begin()
     // A response without any item would be none: an empty answer is an empty message.
     if (this.#items === 0) events += this.#openMessage()
-    events += this.#closeReasoning() + this.#closeMessage(status) + this.#closeCalls()
+    events += this.#closeReasoning() + this.#closeMessage(status) + this.#closeCalls(status)
     return events + this.#lifecycle(`response.${status}`, { status, incompleteReason })
   }
 
@@ -192,7 +193,7 @@ export class ResponsesStream implements EventTranslator {
     return events + this.#event('response.refusal.delta', { ...at(message, index), delta: text })
   }
 
-  #closeMessage(status: 'completed' | 'incomplete'): string {
+  #closeMessage(status: ItemStatus): string {
     if (this.#message === null) return ''
     let events = this.#message.parts.length === 0 ? this.#openPart('text').events : ''
     const message = this.#message
@@ -233,13 +234,13 @@ export class ResponsesStream implements EventTranslator {
     return this.#event('response.function_call_arguments.delta', { ...place, delta: text })
   }
 
-  #closeCalls(): string {
+  #closeCalls(status: ItemStatus): string {
     let events = ''
     for (const call of this.#calls.values()) {
       if (call.arguments === '') events += this.#addArguments(call, '{}')
       const place = { item_id: call.id, output_index: call.outputIndex, name: call.name }
       events += this.#event('response.function_call_arguments.done', { ...place, arguments: call.arguments })
-      events += this.#done(call, callItem(call.id, call))
+      events += this.#done(call, callItem(call.id, call, call.outputIndex === this.#items - 1 ? status : 'completed'))
     }
     return events
   }
