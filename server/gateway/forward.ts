@@ -296,9 +296,10 @@ class Run {
   end(): Forwarded {
     const isGone = this.#request.cancellation.isCancelled
     if (this.#kept !== null && !isGone) return this.#done(this.#kept)
-    const error = isGone
-      ? new ProviderError('client_closed', 'the client has gone', { isSent: this.#error?.isSent ?? false })
-      : (this.#error ?? new ProviderError('connection', 'every target is resting after failures'))
+    const error =
+      isGone && this.#error?.errorClass !== 'client_closed'
+        ? new ProviderError('client_closed', 'the client has gone')
+        : (this.#error ?? new ProviderError('connection', 'every target is resting after failures'))
     return { kind: 'failed', target: this.#lastTarget, error, attempts: this.#attempts, ...this.#sums() }
   }
 
