@@ -211,6 +211,7 @@ export const barSchema = typed<Omit<Bar, 'evaluators'> & Partial<Pick<Bar, 'eval
           maxDrop: amount,
           maxIncrease: amount,
           stages: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: gateStages } },
+          action: { enum: ['rollback', 'hold', 'observe'] },
         },
         required: ['metric'],
       },

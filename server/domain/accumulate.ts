@@ -16,7 +16,7 @@ import { EvidenceMismatchError, policyDigest } from './policy-digest.ts'
 import { engineVersion, type GatePolicy } from './promotion-types.ts'
 import { noteAssignment, startSampleRatio } from './sample-ratio.ts'
 import { type OnceKind, type OpenUnit, startStickyUnits, UnitSession } from './sticky-units.ts'
-import { contribute, restartTrack, setThreshold, startTrack, type Track } from './track.ts'
+import { contribute, detectorValue, restartTrack, setThreshold, startTrack, type Track } from './track.ts'
 
 /** Weight of the fast-fail guard in the evidence of harm; the checks share the rest. */
 export const fastFailWeight = 0.3
@@ -43,6 +43,7 @@ export function startEngine(): EngineState {
     fastFail: startFastFail(),
     sampleRatio: { assigned: startSampleRatio(), scored: startSampleRatio() },
     rollback: { peak: 1, alarmSeq: null, driver: null },
+    detector: { peak: 0, driver: null },
     units: null,
   }
 }
@@ -89,7 +90,10 @@ export class EvidenceFold {
   readonly #units: UnitSession | null
   readonly #hasEvaluators: boolean
   readonly #limit: number
+  /** Tracks whose evidence of harm rolls back. */
+  readonly #acting: readonly Track[]
   readonly #weight: number
+  readonly #isBake: boolean
   #share = 0
   /** Scratch: values of the outcome at hand by channel, then missing and not-applicable flags by metric. */
   readonly #values: { baseline: number[]; candidate: number[] }
@@ -107,7 +111,9 @@ export class EvidenceFold {
     this.#hasEvaluators = this.#metrics.some((metric) => metric.isEvaluator)
     this.#units = state.units === null ? null : new UnitSession(state.units)
     this.#limit = 1 / policy.alphaRollback
-    this.#weight = checks.length === 0 ? 0 : (1 - fastFailWeight) / checks.length
+    this.#acting = this.#channels.filter(({ check }) => check.action === 'rollback').map(({ track }) => track)
+    this.#weight = this.#acting.length === 0 ? 0 : (1 - fastFailWeight) / this.#acting.length
+    this.#isBake = policy.stage === 'bake'
     const size = checks.length + 2 * this.#metrics.length
     this.#values = { baseline: new Array(size).fill(Number.NaN), candidate: new Array(size).fill(Number.NaN) }
   }
@@ -138,6 +144,7 @@ export class EvidenceFold {
     else if (candidate !== null) this.#takeOne(observation, 'candidate', candidate)
     else if (baseline !== null) this.#takeOne(observation, 'baseline', baseline)
     this.#watchHarm(observation.seq)
+    if (this.#isBake) this.#watchDetectors()
   }
 
   /** A share never met before lets the restarting processes restart. */
@@ -302,9 +309,10 @@ export class EvidenceFold {
     setThreshold(track, histogramQuantile(histograms.trailing, quantile))
   }
 
-  /** Σ v_j E_j over all checks and the guard: an e-process under any dependence between them. */
+  /** Σ v_j E_j over all checks that roll back and the guard: an e-process under any dependence between them. */
   #watchHarm(seq: number): void {
-    const { rollback, tracks, fastFail } = this.#state
+    const { rollback, fastFail } = this.#state
+    const tracks = this.#acting
     const guard = (this.#weight === 0 ? 1 : fastFailWeight) * fastFailEValue(fastFail)
     let total = guard
     for (const track of tracks) total += this.#weight * track.harmNow
@@ -319,6 +327,24 @@ export class EvidenceFold {
     }
     if (rollback.alarmSeq === null && total >= this.#limit) rollback.alarmSeq = seq
   }
+
+  /** The mean over all checks that roll back is a detector again, with the same average run length. */
+  #watchDetectors(): void {
+    const { detector } = this.#state
+    const tracks = this.#acting
+    let total = 0
+    let most = 0
+    let driver: string | null = null
+    for (const track of tracks) {
+      const value = detectorValue(track)
+      total += value
+      if (value > most) [most, driver] = [value, track.key]
+    }
+    const mean = tracks.length === 0 ? 0 : total / tracks.length
+    if (mean <= detector.peak) return
+    detector.peak = mean
+    detector.driver = driver
+  }
 }
 
 /** Baseline values needed before a quantile can serve as a threshold. */
@@ -328,7 +354,7 @@ function warmUp(quantile: number): number {
 
 function begin(state: EngineState, policy: GatePolicy, checks: readonly Check[], digest: string): void {
   state.policy = digest
-  state.tracks = checks.map((check) => startTrack(check, marginsOf(check, policy)))
+  state.tracks = checks.map((check) => startTrack(check, marginsOf(check, policy), policy.stage))
   state.coverage = [...new Set(checks.map((check) => check.reading.raw))].map(startCoverage)
   if (policy.isStickyUnit) state.units = startStickyUnits()
   for (const { reading, kind } of checks) {

@@ -21,6 +21,9 @@ export const gateStages: readonly GateStage[] = ['offline', 'shadow', 'canary', 
 export function checkBar(bar: Bar, evaluators: readonly EvaluatorMetric[]): Problem[] {
   const problems: Problem[] = []
   if (bar.gates.length === 0) problems.push({ path: '/gates', message: 'a bar needs at least one gate' })
+  else if (bar.gates.every((gate) => gate.action === 'observe')) {
+    problems.push({ path: '/gates', message: 'a bar needs at least one gate that does more than observe' })
+  }
   const names = new Set<string>()
   for (const [index, { name }] of bar.evaluators.entries()) {
     const path = `/evaluators/${index}/name`

@@ -20,7 +20,14 @@ export interface Gate {
   readonly maxIncrease?: number
   /** Stages that judge this gate; absent: every stage of the plan. */
   readonly stages?: readonly GateStage[]
+  /**
+   * What evidence of harm does: roll back (default), hold for a person, or nothing (`observe`: shown, and not needed to
+   * advance).
+   */
+  readonly action?: GateAction
 }
+
+export type GateAction = 'rollback' | 'hold' | 'observe'
 
 /** The quality bar of a route: a proposal may tighten it, never loosen it. */
 export interface Bar {

@@ -41,6 +41,8 @@ export interface EngineState {
   fastFail: FastFail
   sampleRatio: { assigned: SampleRatio; scored: SampleRatio }
   rollback: RollbackWealth
+  /** Bake only: the detectors of all gates together. */
+  detector: { peak: number; driver: string | null }
   units: StickyUnits | null
 }
 

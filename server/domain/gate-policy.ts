@@ -54,7 +54,8 @@ function limitsOf(plan: RolloutPlan, stage: LiveStage): Pick<GatePolicy, 'minSam
     return { minSamples, maxDurationMs: lengthMs(plan.canary?.maxDuration, 24 * hourMs), minSoakMs: 0 }
   }
   const soakMs = lengthMs(plan.bake?.duration, 24 * hourMs)
-  return { minSamples, maxDurationMs: 2 * soakMs, minSoakMs: soakMs }
+  // A short bake of a quiet route has time for its samples.
+  return { minSamples, maxDurationMs: soakMs + Math.max(soakMs, hourMs), minSoakMs: soakMs }
 }
 
 /** Plans are validated at the edge; a text that is no duration means the default here. */

@@ -48,7 +48,8 @@ function standingOf({ state, policy, check, track }: StandingInput, step: number
   const limit = 1 / policy.alphaRollback
   const isBroken = isBreached(track, limit)
   const isAlarm = state.rollback.peak >= limit
-  const isFailed = isAlarm && (state.rollback.driver === check.key || track.harmPeak >= limit)
+  const isOwn = track.harmPeak >= limit
+  const isFailed = check.action === 'rollback' ? isAlarm && (state.rollback.driver === check.key || isOwn) : isOwn
   const isPassed = !isBroken && veto === null && eValue >= 1 / policy.alpha
   const verdict = isFailed ? 'fail' : isPassed ? 'pass' : 'inconclusive'
   return { check, track, levels, margin, eValue, veto, verdict, isBreached: isBroken }

@@ -1,4 +1,4 @@
-import { type Gate, isLowerBetter } from './bar.ts'
+import { type Gate, type GateAction, isLowerBetter } from './bar.ts'
 import type { GatePolicy } from './promotion-types.ts'
 
 /** score: [0, 1], 1 best. rate: [0, 1], 0 best. latency: milliseconds, judged by a quantile. cost: USD. */
@@ -19,6 +19,8 @@ interface CheckBase {
   readonly reading: Reading
   readonly requirement: 'min' | 'max' | 'maxDrop' | 'maxIncrease'
   readonly limit: number
+  /** What evidence of harm does. */
+  readonly action: GateAction
 }
 
 /**
@@ -70,7 +72,7 @@ export function checksOf(gates: readonly Gate[]): Check[] {
     for (const requirement of ['min', 'max', 'maxDrop', 'maxIncrease'] as const) {
       const limit = gate[requirement]
       if (limit === undefined) continue
-      const base = { reading: readingOf(gate.metric), requirement, limit }
+      const base = { reading: readingOf(gate.metric), requirement, limit, action: gate.action ?? 'rollback' }
       const name = `${gate.metric}:${requirement}`
       const key = checks.has(name) && checks.get(name)?.limit !== limit ? `${name}=${limit}` : name
       checks.set(key, { key, ...base, ...kindOf(base) } as Check)

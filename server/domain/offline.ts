@@ -21,13 +21,17 @@ export function offlinePolicyOf(bar: Bar): OfflinePolicy {
  * One look at a finite suite. `min` and `max` compare the suite's own mean (or quantile) with the limit, exactly at the limit
  * is allowed; `maxDrop` and `maxIncrease` need a one-sided bound at level alpha on the right side of the limit.
  *
- * Pure; the order of the pairs does not matter. advance: every gate passes. rollback: one fails. inconclusive: neither, or
+ * Pure; the order of the pairs does not matter. Gates that only observe are shown and decide nothing; nobody is exposed to a
+ * suite, so a gate that would hold stops it like any other. advance: every gate passes. rollback: one fails. inconclusive: neither, or
  * too much is missing, or there is nothing to judge.
  */
 export function judgeOffline(pairs: readonly OutcomePair[], policy: OfflinePolicy): Verdict {
   const standings = checksOf(policy.gates).map((check) => judgeSuiteGate(check, pairs, policy))
   return {
-    ...decide(standings, pairs.length),
+    ...decide(
+      standings.filter(({ check }) => check.action !== 'observe'),
+      pairs.length,
+    ),
     gates: standings.map((standing) => standing.result),
     evidence: {
       engine: engineVersion,

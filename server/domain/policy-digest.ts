@@ -7,7 +7,13 @@ import { engineVersion, type GatePolicy } from './promotion-types.ts'
  * way, these may not: evidence for one bar says nothing about another.
  */
 export function policyDigest(policy: GatePolicy): string {
-  const checks = checksOf(policy.gates).map((check) => [check.key, check.kind, check.limit, marginsOf(check, policy)])
+  const checks = checksOf(policy.gates).map((check) => [
+    check.key,
+    check.kind,
+    check.limit,
+    check.action,
+    marginsOf(check, policy),
+  ])
   const content = JSON.stringify([engineVersion, policy.stage, policy.isStickyUnit, policy.evaluatorMetrics, checks])
   return createHash('sha256').update(content).digest('hex').slice(0, 16)
 }

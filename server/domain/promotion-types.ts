@@ -2,7 +2,7 @@ import type { Gate, GateStage } from './bar.ts'
 import type { Outcome } from './evidence.ts'
 
 /** Names the method and its constants: stored with every verdict, changed whenever the same input could give another one. */
-export const engineVersion: string = 'interlock-engine/1'
+export const engineVersion: string = 'interlock-engine/2'
 
 export type LiveStage = 'shadow' | 'canary' | 'bake'
 
@@ -136,6 +136,8 @@ export interface LiveEvidence {
     readonly limit: number
     readonly driver: string | null
   }
+  /** Bake only, else null: the detector of late harm at its peak, and the average run length it alarms at. */
+  readonly detector: { readonly peak: number; readonly limit: number; readonly driver: string | null } | null
   readonly fastFail: { readonly eValue: number; readonly baseline: number; readonly candidate: number }
   readonly sampleRatio: { readonly assigned: number; readonly scored: number; readonly limit: number }
   readonly gates: readonly Readonly<Record<string, unknown>>[]

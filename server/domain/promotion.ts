@@ -1,5 +1,6 @@
 import { fastFailWeight } from './accumulate.ts'
 import { healthProblems } from './data-health.ts'
+import { averageRunLength } from './detector.ts'
 import type { EngineState } from './engine-state.ts'
 import { fastFailEValue } from './fast-fail.ts'
 import { type GateStanding, gateResultOf, standingsOf } from './gate-results.ts'
@@ -63,11 +64,15 @@ function decide(state: EngineState, policy: GatePolicy, now: Standing): Decision
   if (mismatch !== null) return { action: 'hold', reasons: [mismatch] }
   const harm = harmReasons(state, policy, now.standings)
   if (harm.length > 0) return { action: 'rollback', reasons: harm }
-  const health = [...healthProblems(state, policy), ...commonCauseProblems(now.standings)]
+  const health = [
+    ...healthProblems(state, policy),
+    ...commonCauseProblems(now.standings),
+    ...heldHarmProblems(policy, now.standings),
+  ]
   if (health.length > 0) return stopOrTimeOut('hold', health, policy, now.situation)
   const lacking = whatIsLacking(state, policy, now)
   if (lacking.length > 0) return stopOrTimeOut('wait', lacking, policy, now.situation)
-  return { action: 'advance', reasons: now.standings.map((standing) => passReason(standing, policy)) }
+  return { action: 'advance', reasons: now.standings.filter(isNeeded).map((standing) => passReason(standing, policy)) }
 }
 
 /** Written so that a duration that is no number counts as over. */
@@ -98,11 +103,11 @@ function mismatchProblem(state: EngineState, policy: GatePolicy): Reason | null 
 }
 
 function harmReasons(state: EngineState, policy: GatePolicy, standings: readonly GateStanding[]): Reason[] {
-  const { rollback, fastFail } = state
+  const { rollback, fastFail, detector } = state
   const threshold = 1 / policy.alphaRollback
-  if (rollback.peak < threshold) return []
+  if (rollback.peak < threshold) return detector.peak < averageRunLength ? [] : [detectorReason(state)]
   const failed = standings
-    .filter((standing) => standing.verdict === 'fail')
+    .filter((standing) => standing.verdict === 'fail' && standing.check.action === 'rollback')
     .map((standing) => failReason(standing, policy))
   const guard = `${plural(fastFail.candidate, 'hard failure')} of the candidate, ${fastFail.baseline} of the baseline`
   const isGuard = rollback.driver === 'fast_fail'
@@ -119,6 +124,32 @@ function harmReasons(state: EngineState, policy: GatePolicy, standings: readonly
   return isGuard ? [all, ...failed] : [...failed, all]
 }
 
+/** Harm that began after the promotion, too late or too slight for the evidence since its start. */
+function detectorReason({ detector, candidate }: EngineState): Reason {
+  const whose = detector.driver === null ? 'a gate' : detector.driver
+  return {
+    rule: 'late_harm',
+    metric: detector.driver?.split(':')[0] ?? null,
+    observed: detector.peak,
+    threshold: averageRunLength,
+    samples: candidate,
+    message: `the candidate has become worse than the version before since its promotion (${whose}: detector ${evidence(detector.peak)}, ${averageRunLength} rolls back)`,
+  }
+}
+
+/** Gates that hold for a person instead of rolling back. */
+function heldHarmProblems(policy: GatePolicy, standings: readonly GateStanding[]): Reason[] {
+  const threshold = 1 / policy.alphaRollback
+  return standings
+    .filter(({ check, track }) => check.action === 'hold' && (track?.harmPeak ?? 0) >= threshold)
+    .map(({ check, track }) => {
+      const { metric } = check.reading
+      const samples = track?.candidate.samples ?? 0
+      const message = `${metric} must be ${demand(check, check.limit)}, and is shown not to be: held for a person, as the bar says`
+      return { rule: 'held_harm', metric, observed: track?.harmPeak ?? null, threshold, samples, message }
+    })
+}
+
 function failReason({ check, track, levels }: GateStanding, policy: GatePolicy): Reason {
   const { metric } = check.reading
   const samples = track?.candidate.samples ?? 0
@@ -131,7 +162,7 @@ function failReason({ check, track, levels }: GateStanding, policy: GatePolicy):
 
 function commonCauseProblems(standings: readonly GateStanding[]): Reason[] {
   return standings
-    .filter((standing) => standing.isBreached)
+    .filter((standing) => standing.isBreached && standing.check.action !== 'observe')
     .map(({ check, track }) => {
       const { metric } = check.reading
       const message = `${metric} must be ${demand(check, 0)} and the candidate breaks that, but is not shown to be worse than the baseline: a common cause is likely`
@@ -142,16 +173,20 @@ function commonCauseProblems(standings: readonly GateStanding[]): Reason[] {
 
 function whatIsLacking(state: EngineState, policy: GatePolicy, { situation, standings }: Standing): Reason[] {
   return [
-    ...(standings.length === 0 ? [noGates(state, policy)] : []),
+    ...(standings.every(({ check }) => check.action === 'observe') ? [noGates(state, policy)] : []),
     ...samplesLacking(state, policy, situation),
     ...soakLacking(state, policy, situation),
     ...(policy.stage === 'bake' ? [] : standings.filter(isOpen).map((standing) => openReason(standing, policy))),
-    ...doubtLacking(state, policy),
+    ...doubtLacking(state, policy, standings),
   ]
 }
 
+function isNeeded(standing: GateStanding): boolean {
+  return standing.check.action !== 'observe'
+}
+
 function isOpen(standing: GateStanding): boolean {
-  return standing.verdict !== 'pass'
+  return isNeeded(standing) && standing.verdict !== 'pass'
 }
 
 function noGates(state: EngineState, policy: GatePolicy): Reason {
@@ -201,16 +236,16 @@ function passReason({ check, track, margin, eValue }: GateStanding, policy: Gate
 }
 
 /** No step up while harm is half shown (on the scale of the logarithm): a candidate may worsen after its gates have passed. */
-function doubtLacking(state: EngineState, policy: GatePolicy): Reason[] {
-  const observed = harmNow(state)
+function doubtLacking(state: EngineState, policy: GatePolicy, standings: readonly GateStanding[]): Reason[] {
+  const observed = harmNow(state, standings)
   const threshold = Math.sqrt(1 / policy.alphaRollback)
   if (observed < threshold) return []
   const message = `evidence of harm stands at ${evidence(observed)}; no step up above ${evidence(threshold)}`
   return [{ rule: 'doubt', metric: null, observed, threshold, samples: state.candidate, message }]
 }
 
-function harmNow(state: EngineState): number {
-  const { tracks } = state
+function harmNow(state: EngineState, standings: readonly GateStanding[]): number {
+  const tracks = standings.flatMap(({ check, track }) => (check.action === 'rollback' && track !== null ? [track] : []))
   if (tracks.length === 0) return fastFailEValue(state.fastFail)
   const mean = tracks.reduce((sum, track) => sum + track.harmNow, 0) / tracks.length
   return fastFailWeight * fastFailEValue(state.fastFail) + (1 - fastFailWeight) * mean
@@ -232,11 +267,12 @@ function evidenceOf(state: EngineState, policy: GatePolicy, { situation, standin
     lastSeq: state.lastSeq,
     sharesBp: [...state.sharesBp],
     rollback: {
-      now: harmNow(state),
+      now: harmNow(state, standings),
       peak: state.rollback.peak,
       limit: 1 / policy.alphaRollback,
       driver: state.rollback.driver,
     },
+    detector: policy.stage === 'bake' ? { ...state.detector, limit: averageRunLength } : null,
     fastFail: {
       eValue: fastFailEValue(state.fastFail),
       baseline: state.fastFail.baseline,

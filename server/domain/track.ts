@@ -1,4 +1,5 @@
 import { addToBlock, closeBlock, type OpenBlock, startBlock } from './block.ts'
+import { type Detector, playDetector, startDetector } from './detector.ts'
 import { addToGrid, type DifferenceGrid, startGrid } from './difference-grid.ts'
 import {
   aboveFloorStake,
@@ -16,6 +17,7 @@ import {
 } from './eprocess.ts'
 import type { Arm } from './evidence.ts'
 import type { Check } from './gates.ts'
+import type { LiveStage } from './promotion-types.ts'
 
 /** What one check has gathered. Goodness is what gates.ts reduces every metric to. */
 export interface Track {
@@ -40,6 +42,9 @@ export interface Track {
   /** E-value of harm after the last round, and its largest. */
   harmNow: number
   harmPeak: number
+  /** Bake only: watches for harm that begins late. The second one, of absolute checks, watches the candidate alone. */
+  detector: Detector | null
+  breachDetector: Detector | null
   /** Absolute checks: goodness lately against the floor, halved when full: is a breach still going on? */
   recent: { samples: number; sum: number }
   grid: DifferenceGrid
@@ -47,8 +52,9 @@ export interface Track {
 
 const recentLimit = 200
 
-export function startTrack(check: Check, margins: readonly number[]): Track {
+export function startTrack(check: Check, margins: readonly number[], stage: LiveStage): Track {
   const distinct = [...new Set(margins)]
+  const isBake = stage === 'bake'
   return {
     key: check.key,
     threshold: null,
@@ -64,6 +70,8 @@ export function startTrack(check: Check, margins: readonly number[]): Track {
     breachRounds: 0,
     harmNow: 1,
     harmPeak: 1,
+    detector: isBake ? startDetector() : null,
+    breachDetector: isBake && check.kind === 'absolute' ? startDetector() : null,
     recent: { samples: 0, sum: 0 },
     grid: startGrid(),
   }
@@ -98,7 +106,9 @@ function playBlock(track: Track, check: Check, difference: number): void {
       playPromotion(track.promotion[i] as PromotionWealth, stake)
     }
   }
-  playHarm(track.harm, inferiorityStake(difference, harmMargin(check)))
+  const stake = inferiorityStake(difference, harmMargin(check))
+  playHarm(track.harm, stake)
+  if (track.detector !== null) playDetector(track.detector, stake)
   if (track.blocks % restartBlocks === 0) restartHarm(track.harm)
 }
 
@@ -109,7 +119,9 @@ function harmMargin(check: Check): number {
 
 function betAgainstFloor(track: Track, floor: number, excess: number): void {
   for (const wealth of track.promotion) playPromotion(wealth, aboveFloorStake(excess, floor))
-  if (track.breach !== null) playHarm(track.breach, belowFloorStake(excess, floor))
+  const stake = belowFloorStake(excess, floor)
+  if (track.breach !== null) playHarm(track.breach, stake)
+  if (track.breachDetector !== null) playDetector(track.breachDetector, stake)
   track.breachRounds++
   if (track.breach !== null && track.breachRounds % restartBlocks === 0) restartHarm(track.breach)
   track.recent.samples++
@@ -151,4 +163,10 @@ export function promotionPeak(track: Readonly<Track>, margin: number): number {
 /** True while the candidate provably breaks an absolute limit and still does lately. */
 export function isBreached(track: Readonly<Track>, limit: number): boolean {
   return track.breach !== null && track.breach.total >= limit && track.recent.sum < 0
+}
+
+/** What the bake's detectors say: of an absolute check the smaller of the two, for the same reason as in `harmOf`. */
+export function detectorValue({ detector, breachDetector }: Readonly<Track>): number {
+  if (detector === null) return 0
+  return breachDetector === null ? detector.value : Math.min(detector.value, breachDetector.value)
 }

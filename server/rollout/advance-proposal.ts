@@ -1,5 +1,13 @@
 import { durationMs } from '#domain/plan.ts'
-import { accumulate, type EngineState, judge, policyOf, startEngine, type Verdict } from '#domain/promotion.ts'
+import {
+  accumulate,
+  type EngineState,
+  engineVersion,
+  judge,
+  policyOf,
+  startEngine,
+  type Verdict,
+} from '#domain/promotion.ts'
 import { isOpen, liveStageOf, type ProposalEvent } from '#domain/proposal.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
 import { readEvidence } from '#store/observations.ts'
@@ -61,15 +69,16 @@ async function judgeLiveStage(
   const stage = liveStageOf(proposal.state)
   if (stage === null) return { hasMoved: false, isMoreWaiting: false }
   const policy = policyOf(proposal.bar, proposal.plan, stage)
+  const { before, after } = evidenceSoFar(deps, proposal)
   const batch = await readEvidence(tx, {
     proposalId: proposal.id,
-    after: proposal.folded,
+    after,
+    stage,
     evaluators: policy.evaluatorMetrics,
     nowMs: deps.clock.nowMs(),
     gatewayGoneAfterMs: deps.gatewayGoneAfterMs,
     limit: batchLimit,
   })
-  const before = (proposal.engineState as EngineState | null) ?? startEngine()
   // Their place in assignment order numbers the observations: the engine then sees one rising sequence on every replay.
   const first = (before.lastSeq ?? 0) + 1
   const observations = batch.observations.map((observation, index) => ({ ...observation, seq: first + index }))
@@ -102,7 +111,8 @@ async function judgeLiveStage(
 
 /**
  * What a verdict does to a proposal. A rollback always acts, whatever the state; advancing only where nothing holds it.
- * A bake asks no proof of being good (the canary gave it): it passes when its time is over and no harm was found.
+ * A bake asks no proof of being good (the canary gave it): it passes when its time is over, answers were scored and no harm
+ * was found. Without answers nothing was watched, and it ends inconclusive.
  */
 function eventOf(proposal: StoredProposal, verdict: Verdict, elapsedMs: number): ProposalEvent | null {
   const { status, isPaused } = proposal.state
@@ -110,13 +120,33 @@ function eventOf(proposal: StoredProposal, verdict: Verdict, elapsedMs: number):
   if (isPaused || status === 'awaiting_approval') return null
   if (status === 'bake') {
     const durationOfBakeMs = durationMs(proposal.plan.bake?.duration ?? '') ?? 0
-    return elapsedMs >= durationOfBakeMs && verdict.action !== 'hold' ? { kind: 'stage_passed' } : null
+    if (verdict.action === 'inconclusive') return { kind: 'inconclusive' }
+    return elapsedMs >= durationOfBakeMs && verdict.action === 'advance' ? { kind: 'stage_passed' } : null
   }
   if (verdict.action === 'inconclusive') return { kind: 'inconclusive' }
   return verdict.action === 'advance' ? { kind: 'stage_passed' } : null
 }
 
+/**
+ * The evidence of the stage and the place it reaches to. What an older engine made of it says nothing to this one: the stage's
+ * observations are taken in again from the first.
+ */
+function evidenceSoFar(
+  deps: RolloutDeps,
+  proposal: StoredProposal,
+): { readonly before: EngineState; readonly after: StoredProposal['folded'] } {
+  const stored = proposal.engineState as EngineState | null
+  if (stored === null) return { before: startEngine(), after: proposal.folded }
+  if (stored.version === engineVersion) return { before: stored, after: proposal.folded }
+  deps.log.info(
+    { proposal: proposal.id, from: stored.version, to: engineVersion },
+    'evidence is taken in anew by this engine',
+  )
+  return { before: startEngine(), after: { tx: '0', seq: '0' } }
+}
+
 function sentence(verdict: Verdict, event: ProposalEvent): string {
-  if (event.kind === 'stage_passed' && verdict.action !== 'advance') return 'the bake is over and no harm was found'
+  if (event.kind === 'stage_passed' && verdict.evidence.stage === 'bake')
+    return 'the bake is over and no harm was found'
   return verdict.reasons[0]?.message ?? verdict.action
 }

@@ -56,6 +56,8 @@ export async function readEvidence(
   of: {
     readonly proposalId: string
     readonly after: { readonly tx: string; readonly seq: string }
+    /** Evidence of other stages answers other questions. */
+    readonly stage: string
     readonly evaluators: readonly string[]
     readonly nowMs: number
     readonly gatewayGoneAfterMs: number
@@ -71,7 +73,7 @@ export async function readEvidence(
       not exists (select 1 from gateways g where g.boot_id = o.boot_id and g.seen_at > ${goneBefore}) as is_boot_gone,
       o.baseline, o.candidate, o.baseline_scores, o.candidate_scores
     from observations o
-    where o.proposal_id = ${of.proposalId}
+    where o.proposal_id = ${of.proposalId} and o.stage = ${of.stage}
       and (o.tx, o.seq) > (${of.after.tx}::bigint, ${of.after.seq}::bigint)
       and (o.tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint or o.assigned_at < ${surelySettled})
     order by o.tx, o.seq

@@ -1,3 +1,4 @@
+import { averageRunLength, playDetector, startDetector } from '#domain/detector.ts'
 import type { Arm, Outcome } from '#domain/evidence.ts'
 import { defaultLadder } from '#domain/gate-policy.ts'
 import { checksOf } from '#domain/gates.ts'
@@ -124,6 +125,11 @@ detectionRow(
   [600, 1200],
 )
 
+console.log(
+  '\n9. late harm in a bake, holdback of 5 %, one holdback answer against 19 a block, after 1,000 good blocks',
+)
+lateHarmRows()
+
 console.log('\n10. sample ratio')
 sampleRatioRows()
 
@@ -172,7 +178,7 @@ function meanBlocks(quality: number, isPromotion: boolean): number {
   let sum = 0
   for (const seed of seeds) {
     const random = seededRandom(seed)
-    const track = startTrack(check, [0.03])
+    const track = startTrack(check, [0.03], 'canary')
     const isOver = () => (isPromotion ? (track.promotion[0]?.peak ?? 0) >= 20 : track.harmPeak >= 20)
     while (!isOver() && track.blocks < 50_000) {
       for (let i = 0; i < 19; i++)
@@ -250,6 +256,41 @@ function faultRows(): void {
     if (verdict.gates.filter((gate) => gate.verdict === 'pass').length === gates.length - 1) nearly++
   }
   row(`${histories} faulty histories: advanced`, `${advanced} (${nearly} passed all other gates)`, '0', advanced === 0)
+}
+
+/** Blocks from the change to the detector's alarm, after `well` blocks without harm. @param drop of the candidate, by block since */
+function detectorDelay(seed: number, well: number, drop: (block: number) => number, limit: number): number {
+  const random = seededRandom(seed)
+  const detector = startDetector()
+  for (let block = 1 - well; block <= limit; block++) {
+    const quality = 0.9 - (block > 0 ? drop(block) : 0)
+    let good = 0
+    for (let i = 0; i < 19; i++) if (random.isTrue(quality)) good++
+    const difference = good / 19 - (random.isTrue(0.9) ? 1 : 0)
+    playDetector(detector, -difference)
+    if (block > 0 && detector.value >= averageRunLength) return block
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+function lateHarmRows(): void {
+  const early = seeds.filter((seed) => detectorDelay(seed, 0, () => 0, 2_000) <= 2_000).length
+  const rate = early / replicates
+  row('no harm, 2,000 blocks: alarms', `${(100 * rate).toFixed(1)} %`, '<= 10 % (2,000 / 20,000)', rate <= 0.1)
+  for (const [points, limit] of [
+    [5, 400],
+    [10, 150],
+    [20, 75],
+  ] as const) {
+    const delays = seeds.map((seed) => detectorDelay(seed + 1e6, 1_000, () => points / 100, 20_000))
+    const median = quantileOf(delays, 0.5)
+    row(`-${points} points: blocks to the alarm`, `median ${median}`, `<= ${limit}`, median <= limit)
+  }
+  const slow = quantileOf(
+    seeds.map((seed) => detectorDelay(seed + 2e6, 1_000, (block) => block / 100_000, 20_000)),
+    0.5,
+  )
+  row('-1 point per 1,000 blocks: blocks to the alarm', `median ${slow}`, '<= 2,400', slow <= 2_400)
 }
 
 function sampleRatioRows(): void {

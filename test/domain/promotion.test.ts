@@ -145,7 +145,7 @@ describe('order of decisions (D7)', () => {
       alternating(400, () => good),
     )
     expect(evidence).toMatchObject({
-      engine: 'interlock-engine/1',
+      engine: 'interlock-engine/2',
       stage: 'canary',
       step: 0,
       alpha: 0.05,

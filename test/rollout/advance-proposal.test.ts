@@ -1,5 +1,6 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { accumulate, judge, policyOf, startEngine } from '#domain/promotion.ts'
+import { accumulate, engineVersion, judge, policyOf, startEngine } from '#domain/promotion.ts'
 import { advanceProposal } from '#rollout/advance-proposal.ts'
 import { readEvidence } from '#store/observations.ts'
 import { readDecisions } from '#store/promotion-decisions.ts'
@@ -155,6 +156,10 @@ describe.each(engines())('advancing a proposal on %s', (engine) => {
     await until(id)
     expect((await readProposal(database.db, id))?.state).toMatchObject({ status: 'bake', shareBp: 9_500 })
     expect(await stableOf()).toMatchObject({ stable_version: 2, previous_version: 1 })
+    const inBake = Array.from({ length: 400 }, (_, index) => ({
+      arm: index % 20 === 0 ? ('baseline' as const) : ('candidate' as const),
+    }))
+    await seedObservations(rig.deps, id, inBake, { stage: 'bake', step: 1, shareBp: 9_500 })
     rig.pass(61_000)
     await until(id)
     expect((await readProposal(database.db, id))?.state.status).toBe('promoted')
@@ -168,11 +173,48 @@ describe.each(engines())('advancing a proposal on %s', (engine) => {
       rig.deps,
       id,
       answers(60, () => ({ jsonValidity: 0 })),
-      { step: 1, shareBp: 9_500 },
+      { stage: 'bake', step: 1, shareBp: 9_500 },
     )
     await until(id)
     expect((await readProposal(database.db, id))?.state.status).toBe('rolled_back')
     expect(await stableOf()).toMatchObject({ stable_version: 1, previous_version: null })
+  })
+
+  test('a bake that nobody asked anything is not promoted: it ends inconclusive, back on the version before (D10)', async () => {
+    const id = await seedProposal(rig.deps, { route, state: { status: 'canary', step: 1, shareBp: 5_000 } })
+    await seedObservations(rig.deps, id, answers(400), { step: 1, shareBp: 2_000 })
+    await until(id)
+    expect((await readProposal(database.db, id))?.state.status).toBe('bake')
+    rig.pass(3_600_000)
+    await until(id)
+    expect((await readProposal(database.db, id))?.state.status).toBe('bake')
+    rig.pass(60_000)
+    await until(id)
+    expect(await readProposal(database.db, id)).toMatchObject({
+      state: { status: 'rolled_back', shareBp: 0 },
+      endedInconclusive: true,
+    })
+  })
+
+  test('evidence that an older engine gathered is taken in anew, from the first observation of the stage (D7)', async () => {
+    const id = await seedProposal(rig.deps, { route, state: { status: 'canary', step: 0, shareBp: 2_000 } })
+    await seedObservations(rig.deps, id, answers(40))
+    await until(id)
+    const seen = async () => {
+      const [last] = await readDecisions(database.db, id, 1)
+      return (last?.evidence as { observed: number } | undefined)?.observed
+    }
+    const before = await seen()
+    expect(before).toBeGreaterThan(0)
+    await sql`update proposals set engine_state = jsonb_set(engine_state, '{version}', '"interlock-engine/0"') where id = ${id}`.execute(
+      database.db,
+    )
+    await seedObservations(rig.deps, id, answers(10))
+    rig.pass(4_000)
+    await until(id)
+    expect(await seen()).toBe((before ?? 0) + 50)
+    const stored = await readProposal(database.db, id)
+    expect(stored?.engineState).toMatchObject({ version: engineVersion })
   })
 
   test('two ticks at once change a proposal once', async () => {
@@ -205,6 +247,7 @@ describe.each(engines())('advancing a proposal on %s', (engine) => {
       readEvidence(tx, {
         proposalId: id,
         after: { tx: '0', seq: '0' },
+        stage: 'canary',
         evaluators: policy.evaluatorMetrics,
         nowMs: rig.deps.clock.nowMs(),
         gatewayGoneAfterMs: 30_000,

@@ -182,13 +182,14 @@ export async function seedObservations(
   proposalId: string,
   answers: readonly SeededAnswer[],
   options: {
+    readonly stage?: 'shadow' | 'canary' | 'bake'
     readonly step?: number
     readonly shareBp?: number
     readonly bootId?: string
     readonly deadlineInMs?: number
   } = {},
 ): Promise<void> {
-  const { step = 0, shareBp = 2_000, bootId = 'boot', deadlineInMs = 60_000 } = options
+  const { stage = 'canary', step = 0, shareBp = 2_000, bootId = 'boot', deadlineInMs = 60_000 } = options
   const now = deps.clock.nowMs()
   const rows = answers.map((answer) => {
     const live = json({
@@ -203,7 +204,7 @@ export async function seedObservations(
     return {
       proposal_id: proposalId,
       request_id: deps.newId('req'),
-      stage: 'canary',
+      stage,
       step,
       share_bp: shareBp,
       arm: answer.arm,
