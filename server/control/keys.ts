@@ -1,69 +1,25 @@
 import { InterlockError } from '#domain/errors.ts'
+import { durationMs } from '#domain/plan.ts'
 import { secretHash } from '#http/auth.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { created, noContent, type Operation, ok } from '#http/operation.ts'
-import { roles } from '#http/permissions.ts'
-import { countKeys, insertKey, listKeys, readKey, revokeKey, type StoredKey } from '#store/callers.ts'
+import { replaceBudgets } from '#store/budgets.ts'
+import { countKeys, insertKey, listKeys, readKey, revokeKey, rotateKey } from '#store/callers.ts'
 import { lockEpoch } from '#store/epoch.ts'
+import { putLimits } from '#store/limits.ts'
 import { deleteSessionsOf } from '#store/sessions.ts'
-import { changeServed, stillThere } from './change.ts'
-import { idSchema, iso, keyNameSchema, pageSchema } from './common-schemas.ts'
+import { budgetProblems, budgetsOfBody } from './budget-schemas.ts'
+import { changeServed, refuse, stillThere } from './change.ts'
+import { idSchema, iso, pageSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
+import { keyFields, keySchema, newKeySchema } from './key-schemas.ts'
 import { newKey } from './key-secret.ts'
+import { isoOrNull, keyProblems, keyView, keyViews } from './key-views.ts'
 
-const keyFields = {
-  name: keyNameSchema,
-  role: { enum: roles },
-  principal: {
-    type: 'string',
-    minLength: 1,
-    maxLength: 200,
-    description: 'the person or service behind the key; two keys of one principal are one person to approvals',
-  },
-  metadata: {
-    type: 'object',
-    description: 'forced on every request of the key; wins over body and headers',
-    maxProperties: 32,
-    propertyNames: { pattern: '^[a-zA-Z][\\w.-]{0,63}$', 'x-expects': 'a name of letters, digits, "_", "." or "-"' },
-    additionalProperties: { type: 'string', maxLength: 512 },
-  },
-  routes: {
-    type: ['array', 'null'],
-    description: 'routes the key may call; absent: all. provider/model allows a model directly, * any',
-    maxItems: 256,
-    uniqueItems: true,
-    items: {
-      type: 'string',
-      minLength: 1,
-      maxLength: 264,
-      pattern: '^(\\*|[a-z0-9][\\w./:@+-]*)$',
-      'x-expects': 'a route, provider/model, or *',
-    },
-  },
-} as const
+/** How long the old secret of a rotated key works, where nobody says; and the longest that may be asked for. */
+const grace = { usual: '24h', mostMs: 30 * 86_400_000 } as const
 
-const keySchema = {
-  type: 'object',
-  properties: {
-    id: idSchema,
-    ...keyFields,
-    createdBy: { type: 'string' },
-    createdAt: { type: 'string', format: 'date-time' },
-    revokedAt: { type: ['string', 'null'], format: 'date-time' },
-  },
-  required: ['id', 'name', 'role', 'principal', 'metadata', 'routes', 'createdBy', 'createdAt', 'revokedAt'],
-} as const
-
-const newKeySchema = {
-  ...keySchema,
-  properties: {
-    ...keySchema.properties,
-    key: { type: ['string', 'null'], description: 'shown once; null in a replay' },
-  },
-  required: [...keySchema.required, 'key'],
-} as const
-
-/** API keys: hashed, shown once, revoked at once. */
+/** API keys: hashed, shown once, rotated without a gap, revoked at once. */
 export const keyOperations: readonly Operation<ControlDeps>[] = [
   operation({
     id: 'createKey',
@@ -76,11 +32,7 @@ export const keyOperations: readonly Operation<ControlDeps>[] = [
       kind: 'json',
       schema: {
         type: 'object',
-        // Budgets are not enforced yet; one that is taken and not kept would be worse than a refusal.
-        properties: {
-          ...keyFields,
-          budgets: { type: 'array', maxItems: 0, 'x-expects': 'absent: budgets are not available yet' },
-        },
+        properties: keyFields,
         required: ['name', 'role'],
         additionalProperties: false,
       },
@@ -90,18 +42,38 @@ export const keyOperations: readonly Operation<ControlDeps>[] = [
     handle: async (deps, { caller, body }) => {
       const key = newKey(body.role, deps.randomBytes)
       const id = deps.newId('key')
-      const { name, role, principal = body.name, metadata = {}, routes = null } = body
+      const { name, role, principal = body.name, metadata = {}, routes = null, models = null } = body
+      const { budgets = [], limits = null } = body
+      const expiresAt = body.expiresAt == null ? null : Date.parse(body.expiresAt)
+      refuse([...budgetProblems(budgets, '/budgets'), ...(await keyProblems(deps, { models, expiresAt }))])
       const act = { actor: caller.name, action: 'key.create', subject: `key:${name}` }
       await changeServed(deps, act, async (tx, at) => {
-        const row = { id, name, role, principal, metadata, routes, createdBy: caller.name, createdAt: at }
+        const shown = { id, role, principal, metadata, routes, models, budgets, limits }
+        const row = {
+          id,
+          name,
+          role,
+          principal,
+          metadata,
+          routes,
+          models,
+          expiresAt,
+          createdBy: caller.name,
+          createdAt: at,
+        }
         if (!(await insertKey(tx, { ...row, hash: secretHash(key) }))) {
           const message = `a key "${name}" exists, or did; names of keys are never used again`
           throw new InterlockError('ALREADY_EXISTS', message, [{ path: '/name', message }])
         }
-        return { result: undefined, details: { id, role, principal, metadata, routes } }
+        await lockEpoch(tx)
+        await replaceBudgets(tx, { scope: 'key', name: id }, budgetsOfBody(budgets), { by: caller.name, at })
+        if (limits !== null && Object.keys(limits).length > 0) {
+          await putLimits(tx, { scope: 'key', name: id, limits, updatedBy: caller.name, updatedAt: at })
+        }
+        return { result: undefined, details: { ...shown, expiresAt: isoOrNull(expiresAt) } }
       })
       deps.authenticator.forget()
-      return created({ ...keyView(await stillThere(readKey(deps.db, id))), key }, `/api/keys/${id}`)
+      return created({ ...(await keyView(deps, await stillThere(readKey(deps.db, id)))), key }, `/api/keys/${id}`)
     },
   }),
   operation({
@@ -117,7 +89,8 @@ export const keyOperations: readonly Operation<ControlDeps>[] = [
       const limit = query.limit ?? 50
       const afterName = decodeCursor(query.cursor, ['string'])?.[0]
       const rows = await listKeys(deps.db, { limit: limit + 1, ...(afterName !== undefined && { afterName }) })
-      return ok(pageOf(rows, limit, { item: keyView, place: (key) => [key.name] }))
+      const views = new Map((await keyViews(deps, rows)).map((view) => [view.id, view]))
+      return ok(pageOf(rows, limit, { item: ({ id }) => views.get(id), place: (key) => [key.name] }))
     },
   }),
   operation({
@@ -132,7 +105,50 @@ export const keyOperations: readonly Operation<ControlDeps>[] = [
     handle: async (deps, { params }) => {
       const key = await readKey(deps.db, params.id)
       if (key === null) throw noKey(params.id)
-      return ok(keyView(key))
+      return ok(await keyView(deps, key))
+    },
+  }),
+  operation({
+    id: 'rotateKey',
+    method: 'post',
+    path: '/api/keys/{id}/rotate',
+    action: 'manage-keys',
+    tag: 'keys',
+    summary: 'Gives a key another secret; the old one works until the grace period is over',
+    params: { id: idSchema },
+    body: {
+      kind: 'json',
+      isOptional: true,
+      schema: {
+        type: 'object',
+        properties: {
+          grace: {
+            type: 'string',
+            maxLength: 20,
+            description: `how long the old secret still works: 0s to 30d; absent: ${grace.usual}`,
+          },
+        },
+        additionalProperties: false,
+      },
+    },
+    responses: { 200: { description: 'rotated', schema: newKeySchema } },
+    secretFields: ['key'],
+    handle: async (deps, { caller, params: { id }, body }) => {
+      const graceMs = durationMs(body.grace ?? grace.usual)
+      if (graceMs === null || graceMs > grace.mostMs) {
+        refuse([{ path: '/grace', message: 'must be a duration from 0s to 30d, such as 15m, 24h or 7d' }])
+      }
+      const stored = await readKey(deps.db, id)
+      if (stored === null || stored.revokedAt !== null) throw noKey(id)
+      const key = newKey(stored.role, deps.randomBytes)
+      const act = { actor: caller.name, action: 'key.rotate', subject: `key:${stored.name}` }
+      await changeServed(deps, act, async (tx, at) => {
+        const previousUntil = at + (graceMs ?? 0)
+        if (!(await rotateKey(tx, id, { hash: secretHash(key), at, previousUntil }))) throw noKey(id)
+        return { result: undefined, details: { id, previousUntil: iso(previousUntil) } }
+      })
+      deps.authenticator.forget()
+      return ok({ ...(await keyView(deps, await stillThere(readKey(deps.db, id)))), key })
     },
   }),
   operation({
@@ -166,9 +182,4 @@ export const keyOperations: readonly Operation<ControlDeps>[] = [
 
 function noKey(id: string): InterlockError {
   return new InterlockError('NOT_FOUND', `there is no key with the id "${id}"`)
-}
-
-function keyView(key: StoredKey) {
-  const { createdAt, revokedAt, ...rest } = key
-  return { ...rest, createdAt: iso(createdAt), revokedAt: revokedAt === null ? null : iso(revokedAt) }
 }

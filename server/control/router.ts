@@ -4,6 +4,7 @@ import { requireCaller } from '#http/auth.ts'
 import { mountOperations } from '#http/mount.ts'
 import type { Operation } from '#http/operation.ts'
 import { auditOperations } from './audit.ts'
+import { budgetOperations } from './budgets.ts'
 import type { ControlDeps } from './control-deps.ts'
 import { datasetOperations } from './datasets.ts'
 import { decisionOperations } from './decisions.ts'
@@ -12,6 +13,7 @@ import { gatewayOperations } from './gateways.ts'
 import { guardrailOperations } from './guardrails.ts'
 import { impactOperations } from './impact.ts'
 import { keyOperations } from './keys.ts'
+import { limitOperations } from './limits.ts'
 import { modelOperations } from './models.ts'
 import { openApiDocument } from './openapi.ts'
 import { pageFormRouter } from './page-forms.ts'
@@ -41,6 +43,8 @@ export const operations: readonly Operation<ControlDeps>[] = [
   ...evalRunOperations,
   ...decisionOperations,
   ...keyOperations,
+  ...budgetOperations,
+  ...limitOperations,
   ...auditOperations,
   ...gatewayOperations,
   ...reportOperations,

@@ -18,6 +18,7 @@ export const permissions = {
   'set-payloads': { does: 'set what a route keeps of its texts', roles: ['approver', 'admin'] },
   'read-payloads': { does: 'read stored texts', roles: ['approver', 'operator', 'admin'] },
   'delete-payloads': { does: 'remove stored texts', roles: ['approver', 'operator', 'admin'] },
+  'manage-budgets': { does: 'change budgets or limits', roles: ['admin'] },
   'manage-keys': { does: 'see or change keys', roles: ['admin'] },
 } as const satisfies Readonly<Record<string, { readonly does: string; readonly roles: readonly Role[] }>>
 

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { type Budget, type BudgetPeriod, type BudgetScope, scopeKey, windowAt } from '#domain/budget.ts'
+import { type AlertKind, type Budget, type BudgetPeriod, type BudgetScope, scopeKey, windowAt } from '#domain/budget.ts'
 import { json, type Tx } from './database.ts'
 import type { Tables } from './tables.ts'
 
@@ -191,4 +191,69 @@ export function budgetOf(row: {
     hardMicroUsd: Number(row.hard_micro_usd),
     softMicroUsd: row.soft_micro_usd === null ? null : Number(row.soft_micro_usd),
   }
+}
+
+/** An alert that was recorded. Times are milliseconds since the epoch. */
+export interface AlertRow {
+  readonly scope: string
+  readonly name: string
+  readonly period: string
+  readonly kind: AlertKind
+  readonly at: number
+  readonly startsAt: number
+  readonly spentMicroUsd: number
+  readonly limitMicroUsd: number
+  /** Tells alerts of one moment apart. */
+  readonly place: string
+}
+
+/** Newest first. */
+export async function listAlerts(
+  db: Db,
+  page: { readonly limit: number; readonly scope?: BudgetScope; readonly after?: readonly [at: number, place: string] },
+): Promise<AlertRow[]> {
+  const place = sql<string>`concat_ws(' ', kind, period, scope, name)`
+  let query = db
+    .selectFrom('budget_alerts')
+    .selectAll()
+    .select(place.as('place'))
+    .orderBy('at', 'desc')
+    .orderBy(place)
+    .limit(page.limit)
+  if (page.scope !== undefined) query = query.where('scope', '=', page.scope)
+  const { after } = page
+  if (after !== undefined) {
+    const at = new Date(after[0])
+    query = query.where((eb) => eb.or([eb('at', '<', at), eb.and([eb('at', '=', at), eb(place, '>', after[1])])]))
+  }
+  return (await query.execute()).map((row) => ({
+    scope: row.scope,
+    name: row.name,
+    period: row.period,
+    kind: row.kind as AlertKind,
+    at: row.at.getTime(),
+    startsAt: row.starts_at.getTime(),
+    spentMicroUsd: Number(row.spent_micro_usd),
+    limitMicroUsd: Number(row.limit_micro_usd),
+    place: row.place,
+  }))
+}
+
+/** Budgets of several names of one scope, without how far they have got. */
+export async function readBudgetsOf(
+  db: Db,
+  scope: BudgetScope,
+  names: readonly string[],
+): Promise<Map<string, Budget[]>> {
+  const found = new Map<string, Budget[]>(names.map((name) => [name, []]))
+  if (names.length === 0) return found
+  const rows = await db
+    .selectFrom('budgets')
+    .selectAll()
+    .where('scope', '=', scope)
+    .where('name', 'in', [...names])
+    .orderBy('period')
+    .execute()
+  for (const row of rows) found.get(row.name)?.push(budgetOf(row))
+  return found
 }

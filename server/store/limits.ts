@@ -155,3 +155,15 @@ export async function returnShares(db: Database, holderId: string): Promise<void
 function placeOf(row: { readonly scope: string; readonly name: string; readonly kind: string }): string {
   return `${row.scope}\n${row.name}\n${row.kind}`
 }
+
+/** Limits of several names of one scope. */
+export async function readLimitsOf(db: Db, scope: BudgetScope, names: readonly string[]): Promise<Map<string, Limits>> {
+  if (names.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('limits')
+    .selectAll()
+    .where('scope', '=', scope)
+    .where('name', 'in', [...names])
+    .execute()
+  return new Map(rows.map((row) => [row.name, limitsOf(row)]))
+}

@@ -64,7 +64,27 @@ describe.each(engines())('keys on %s', (engine) => {
     ['metadata that is no text', { metadata: { team: 7 } }, '/metadata/team'],
     ['metadata under a strange name', { metadata: { 'a b': 'x' } }, '/metadata/a b'],
     ['a route that cannot be', { routes: ['a b'] }, '/routes/0'],
-    ['a budget, which nothing would keep yet', { budgets: [{ daily: 5 }] }, '/budgets'],
+    ['a budget without a period', { budgets: [{ hardUsd: 5 }] }, '/budgets/0/period'],
+    ['a budget under a name of its own', { budgets: [{ period: 'daily', hardUsd: 5, daily: 5 }] }, '/budgets/0/daily'],
+    ['a budget below nothing', { budgets: [{ period: 'daily', hardUsd: -1 }] }, '/budgets/0/hardUsd'],
+    ['an unknown period', { budgets: [{ period: 'hourly', hardUsd: 5 }] }, '/budgets/0/period'],
+    ['budgets as an object', { budgets: { daily: 5 } }, '/budgets'],
+    ['an alert above the stop', { budgets: [{ period: 'daily', hardUsd: 5, softUsd: 6 }] }, '/budgets/0/softUsd'],
+    [
+      'one period twice',
+      {
+        budgets: [
+          { period: 'daily', hardUsd: 5 },
+          { period: 'daily', hardUsd: 6 },
+        ],
+      },
+      '/budgets/1/period',
+    ],
+    ['a limit of nothing', { limits: { requestsPerMinute: 0 } }, '/limits/requestsPerMinute'],
+    ['an unknown limit', { limits: { perSecond: 1 } }, '/limits/perSecond'],
+    ['a model that is not in the catalogue', { models: ['p/none'] }, '/models/0'],
+    ['an end in the past', { expiresAt: '2020-01-01T00:00:00Z' }, '/expiresAt'],
+    ['an end that is no time', { expiresAt: 'soon' }, '/expiresAt'],
   ])('%s is refused with its path', async (_name, overrides, path) => {
     const answer = await rig.call('POST', '/api/keys', { body: { name: 'refused', role: 'viewer', ...overrides } })
     expect([answer.status, ...answer.body.errors.map((problem: { path: string }) => problem.path)]).toEqual([422, path])
