@@ -149,7 +149,7 @@ function diffFallbacks(from: RouteSpec, to: RouteSpec): SpecChange[] {
     const old = before.find((entry) => entry.model === model)
     const path = pointer(pointer('/fallbacks', index), 'on')
     if (old === undefined) return []
-    return diffLeaf(sorted(old.on), sorted(on), path, `the failures that ${model} takes over after`)
+    return diffLeaf(sorted(old.on), sorted(on), path, `the condition of fallback ${model}`)
   })
   return [...diffPools(from.fallbacks ?? [], to.fallbacks ?? [], '/fallbacks', 'the fallbacks'), ...conditions]
 }

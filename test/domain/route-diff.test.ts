@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RouteSpec } from '#domain/route.ts'
+import type { FallbackReason, RouteSpec } from '#domain/route.ts'
 import { diffSpecs } from '#domain/route-diff.ts'
 
 const words = (from: RouteSpec, to: RouteSpec) => diffSpecs(from, to).map((change) => change.words)
@@ -48,6 +48,12 @@ describe('the difference between two versions (D1)', () => {
     ]
     expect(words({ ...base, rules: [one, two] }, { ...base, rules: [two, one] })).toEqual([
       'the rules are tried in another order: two, one',
+    ])
+    const named = (...on: FallbackReason[]) => ({ ...base, fallbacks: [{ model: 'x/1', on }] })
+    expect(words({ ...base, fallbacks: ['x/1'] }, { ...base, fallbacks: [{ model: 'x/1' }] })).toEqual([])
+    expect(words(named('timeout', 'rate_limit'), named('rate_limit', 'timeout'))).toEqual([])
+    expect(words({ ...base, fallbacks: ['x/1'] }, named('timeout'))).toEqual([
+      'the condition of fallback x/1 is set to ["timeout"]',
     ])
     expect(words({ ...base, fallbacks: ['x/1'] }, { ...base, fallbacks: ['x/2'] })).toEqual([
       'x/1 leaves the fallbacks',
