@@ -3,10 +3,11 @@ import { type JobName, type JobQueue, jobNames } from '#infra/queue.ts'
 import { advanceProposal } from '#rollout/advance-proposal.ts'
 import { runningEvalRunIds } from '#store/eval-work.ts'
 import { recordEngine } from '#store/heartbeat.ts'
-import { proposalsWithSamples, removeExpiredSamples } from '#store/live-samples.ts'
+import { proposalsWithSamples } from '#store/live-samples.ts'
 import { openProposalIds } from '#store/proposals.ts'
 import { refreshQualityScores } from '#store/quality-scores.ts'
 import { workOnEvalRun } from './eval-run.ts'
+import { applyRetention } from './retention.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 import { scoreSamples } from './score-samples.ts'
 
@@ -18,6 +19,7 @@ export interface Reconciler {
 /** Jobs of a kind at once in one process; eval runs have their own width inside. */
 const jobConcurrency = 4
 const retentionEveryMs = 60_000
+const retentionKey = 'retention'
 
 /**
  * Starts the work of a process: the queue's worker, and the tick that finds from the rows what is due and rings for it
@@ -42,7 +44,7 @@ export function startReconciler(deps: RunnerDeps, queue: JobQueue, tickMs: numbe
     }
     if (deps.rollout.clock.nowMs() - lastRetentionMs > retentionEveryMs) {
       lastRetentionMs = deps.rollout.clock.nowMs()
-      await removeExpiredSamples(deps.rollout.db, lastRetentionMs)
+      if (!underWay.has(retentionKey)) track(underWay, retentionKey, cleanUp(deps))
     }
     if (!underWay.has(scoresKey)) track(underWay, scoresKey, countScores(deps))
     await recordEngine(deps.rollout.db, deps.rollout.clock.nowMs())
@@ -67,6 +69,13 @@ const scoresKey = 'quality scores'
 async function countScores({ rollout }: RunnerDeps): Promise<void> {
   await refreshQualityScores(rollout.db, rollout.clock.nowMs()).catch((error: Error) =>
     rollout.log.warn({ reason: error.message }, 'quality scores could not be counted; the next tick tries again'),
+  )
+}
+
+/** Beside the tick: the engine's heartbeat does not wait for it. */
+async function cleanUp(deps: RunnerDeps): Promise<void> {
+  await applyRetention(deps).catch((error: Error) =>
+    deps.rollout.log.warn({ reason: error.message }, 'rows past their time could not be removed; trying again'),
   )
 }
 

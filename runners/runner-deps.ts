@@ -15,4 +15,6 @@ export interface RunnerDeps {
   readonly callTarget: (target: EvalTarget, item: DatasetItem) => Promise<StoredAnswer>
   /** Answers fetched at once in this process. */
   readonly evalConcurrency: number
+  /** How long what does not say so itself is kept. */
+  readonly retention: { readonly decisionsMs: number }
 }

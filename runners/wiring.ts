@@ -39,6 +39,7 @@ export function wireRunners(deps: Deps): RunnerDeps {
     chat: judgePort(calls),
     callTarget: (target, item) => callTarget({ ...callDeps, calls, tasks, versionOf }, target, item),
     evalConcurrency,
+    retention: { decisionsMs: deps.config.decisionRetentionMs },
   }
 }
 

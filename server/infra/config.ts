@@ -1,4 +1,5 @@
 import { Ajv } from 'ajv'
+import { durationMs } from '#domain/plan.ts'
 
 export type ProcessRole = 'all' | 'gateway' | 'control' | 'worker'
 
@@ -21,6 +22,8 @@ export interface Config {
   readonly tickMs: number
   /** How long a gateway may serve a candidate without having heard from the control plane. */
   readonly leaseMs: number
+  /** How long decisions, their feedback and the ledger of mirrored calls are kept. */
+  readonly decisionRetentionMs: number
   /** Who may read `/metrics`. */
   readonly metrics: 'loopback' | 'open' | 'key'
 }
@@ -39,6 +42,7 @@ const schema = {
     INTERLOCK_LOG_LEVEL: { enum: ['debug', 'info', 'warn', 'error', 'silent'] },
     INTERLOCK_TICK_MS: { type: 'string', pattern: '^[0-9]{2,6}$' },
     INTERLOCK_LEASE_MS: { type: 'string', pattern: '^[0-9]{3,6}$' },
+    INTERLOCK_RETENTION_DECISIONS: { type: 'string', pattern: '^[1-9][0-9]{0,3}(h|d)$' },
     INTERLOCK_METRICS: { enum: ['loopback', 'open', 'key'] },
   },
 } as const
@@ -53,6 +57,7 @@ const expectations: Readonly<Record<string, string>> = {
   INTERLOCK_LOG_LEVEL: 'one of debug, info, warn, error, silent',
   INTERLOCK_TICK_MS: 'milliseconds, 10 to 999999',
   INTERLOCK_LEASE_MS: 'milliseconds, 100 to 999999',
+  INTERLOCK_RETENTION_DECISIONS: 'a time such as 48h or 90d, at least 1h',
   INTERLOCK_METRICS: 'one of loopback, open, key',
 }
 
@@ -102,6 +107,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     logLevel: (set['INTERLOCK_LOG_LEVEL'] ?? 'info') as Config['logLevel'],
     tickMs: Number(set['INTERLOCK_TICK_MS'] ?? 1_000),
     leaseMs: Number(set['INTERLOCK_LEASE_MS'] ?? 15_000),
+    decisionRetentionMs: durationMs(set['INTERLOCK_RETENTION_DECISIONS'] ?? '90d') ?? 0,
     metrics: (set['INTERLOCK_METRICS'] ?? 'loopback') as Config['metrics'],
   })
 }

@@ -96,6 +96,7 @@ describe.each(engines())('an eval run on %s (C7)', (engine) => {
       },
       callTarget,
       evalConcurrency: 4,
+      retention: { decisionsMs: 86_400_000 },
     }
   }
   const right = async (_target: unknown, item: DatasetItem) => anAnswer(`the answer is ${item.reference}`)

@@ -84,6 +84,7 @@ describe('the reconciler', () => {
       chat: { complete: () => Promise.reject(new Error('no judge')) },
       callTarget: () => Promise.reject(new Error('no model')),
       evalConcurrency: 2,
+      retention: { decisionsMs: 86_400_000 },
     }
     const reconciler = startReconciler(deps, deaf, 20)
     await expect
