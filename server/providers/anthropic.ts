@@ -204,13 +204,18 @@ function formatOf(format: unknown, warnings: FieldWarnings): Fields | null {
   return null
 }
 
+/** Members of a schema that hold values, not schemas. */
+const valuesOfSchema: readonly string[] = ['const', 'default', 'enum', 'examples']
+
 /** Objects of a schema must say that they hold nothing else: OpenAI's strict mode demands the same. */
 function closed(schema: Fields): Fields {
   const walk = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(walk)
     return isObject(value) ? closed(value) : value
   }
-  const walked = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, walk(value)]))
+  const walked = Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [name, valuesOfSchema.includes(name) ? value : walk(value)]),
+  )
   const isOpen = schema['type'] === 'object' && schema['additionalProperties'] === undefined
   return isOpen ? { ...walked, additionalProperties: false } : walked
 }

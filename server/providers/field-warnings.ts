@@ -31,6 +31,7 @@ const reasons: Readonly<Record<string, string>> = {
   modalities: 'the answer is text only',
   moderation: 'the provider moderates by its own rules',
   n: 'the provider gives one answer: only one choice is returned',
+  parallel_tool_calls: 'the model may call several tools at once',
   prediction: 'predicted output is not offered',
   presence_penalty: 'the provider has no such penalty',
   prompt_cache_key: 'the provider routes to its caches by itself',

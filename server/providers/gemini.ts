@@ -229,9 +229,6 @@ function thinkingOf(effort: unknown, model: string): Fields | null {
 
 function toolsOf(fields: Fields, warnings: FieldWarnings): Fields {
   const listed = Array.isArray(fields['tools']) ? (fields['tools'] as unknown[]) : []
-  if (fields['parallel_tool_calls'] === false && listed.length > 0) {
-    warnings.add('parallel_tool_calls', 'the model may call several tools at once')
-  }
   if (listed.length === 0) return {}
   const functionDeclarations = listed.map((tool, index) => {
     if (!isObject(tool) || tool['type'] !== 'function' || !isObject(tool['function'])) {
