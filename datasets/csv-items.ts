@@ -14,6 +14,7 @@ export const csvColumns = [
   'tools',
   'expectedToolCalls',
   'tags',
+  'variables',
   'slice',
 ] as const
 
@@ -104,6 +105,7 @@ function readCell(column: string, cell: string): Cell {
     case 'schema':
     case 'tools':
     case 'expectedToolCalls':
+    case 'variables':
     case 'slice':
       return parseJson(cell)
     case 'context': {

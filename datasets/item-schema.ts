@@ -45,6 +45,12 @@ export const itemSchema = {
     tools: { type: 'array', maxItems: 128, items: { type: 'object' } },
     expectedToolCalls: { type: 'array', maxItems: 128, items: { type: 'object' } },
     tags: { type: 'array', maxItems: 50, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 100 } },
+    variables: {
+      type: 'object',
+      maxProperties: 64,
+      propertyNames: { minLength: 1, maxLength: 64 },
+      additionalProperties: { type: 'string', maxLength: 32_768 },
+    },
     slice: {
       type: 'object',
       maxProperties: 20,

@@ -15,5 +15,7 @@ export interface DatasetItem {
   readonly tools?: readonly unknown[]
   readonly expectedToolCalls?: readonly unknown[]
   readonly tags?: readonly string[]
+  /** Values for the prompt of the route under test, as `interlock.variables` gives them live. */
+  readonly variables?: Readonly<Record<string, string>>
   readonly slice?: Readonly<Record<string, string>>
 }

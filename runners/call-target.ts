@@ -1,5 +1,7 @@
 import type { DatasetItem } from '#datasets/item.ts'
+import { blockIn, hasBlocked } from '#domain/guardrails.ts'
 import { quietLive } from '#domain/live.ts'
+import { isPromptFault, type PromptTemplate, promptKey, type RenderedPrompt, renderPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
 import { decideTargets } from '#domain/routing.ts'
@@ -16,6 +18,8 @@ export interface TargetDeps extends CallDeps {
   readonly tasks: Pick<TaskClassifier, 'identify'>
   /** An immutable version of a route. */
   readonly versionOf: (route: string, version: number) => Promise<RouteVersion>
+  /** An immutable version of a prompt. */
+  readonly promptOf: (name: string, version: number) => Promise<PromptTemplate>
 }
 
 /**
@@ -100,10 +104,13 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
     throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
   }
   const version = await deps.versionOf(target.route, target.version)
-  const request = factsOf(item)
+  const asked = factsOf(item)
+  const prompt = await promptFor(deps, version, { ...asked.metadata, ...item.variables })
+  const request = prompt === null ? asked : { ...asked, inputTokens: asked.inputTokens + prompt.tokens }
+  refuseBlocked(version, [promptText(item.messages), ...Object.values(item.variables ?? {})])
   const catalogue = await deps.catalogue()
   const messages = item.messages
-  const task = await deps.tasks.identify({ version, catalogue, facts: request, messages, scope: 'eval runs' })
+  const task = await deps.tasks.identify({ version, catalogue, facts: asked, messages, scope: 'eval runs' })
   const decision = decideTargets({
     catalogue,
     version,
@@ -115,11 +122,37 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
   return {
     models: decision.targets.map((planned) => planned.model),
     firstChoice: decision.firstChoice,
-    fields: { ...version.spec.parameters, ...fields },
+    fields: {
+      ...version.spec.parameters,
+      ...fields,
+      ...(prompt !== null && { messages: [...prompt.messages, ...item.messages] }),
+    },
     timeouts: version.spec.timeouts,
     refusal: decision.refusal?.message ?? null,
     charge: chargeOf(task),
   }
+}
+
+/** The version's prompt as it is filled in live. @throws ProviderError naming the variable that the item lacks */
+async function promptFor(
+  deps: TargetDeps,
+  { spec }: RouteVersion,
+  values: Readonly<Record<string, string>>,
+): Promise<RenderedPrompt | null> {
+  if (spec.prompt === undefined) return null
+  const key = promptKey(spec.prompt)
+  const template = await deps.promptOf(spec.prompt.name, spec.prompt.version)
+  const rendered = renderPrompt(template, (name) => (Object.hasOwn(values, name) ? values[name] : undefined))
+  if (!isPromptFault(rendered)) return rendered
+  const fault = rendered.missing === null ? 'is too long once filled in' : `needs the variable "${rendered.missing}"`
+  throw new ProviderError('bad_request', `the prompt "${key}" ${fault}`)
+}
+
+/** What the version's own guardrails would turn away live is no answer here. */
+function refuseBlocked({ spec }: RouteVersion, texts: readonly string[]): void {
+  const block = hasBlocked(spec.guardrails) ? blockIn(spec.guardrails, texts) : null
+  if (block !== null)
+    throw new ProviderError('content_filter', `the rule "${block.rule}" of the route blocks this item`)
 }
 
 function factsOf(item: DatasetItem): RequestFacts {

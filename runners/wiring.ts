@@ -1,7 +1,10 @@
 import type { Catalogue } from '#domain/constraints.ts'
+import type { PromptTemplate } from '#domain/prompt.ts'
 import type { RouteVersion } from '#domain/route.ts'
 import type { ChatPort } from '#evaluators/evaluator.ts'
 import type { Deps } from '#server/deps.ts'
+import type { Database } from '#store/database.ts'
+import { readPromptVersion } from '#store/prompts.ts'
 import { readVersion } from '#store/routes.ts'
 import { loadSnapshot } from '#store/snapshot.ts'
 import { callTarget } from './call-target.ts'
@@ -21,26 +24,43 @@ export function wireRunners(deps: Deps): RunnerDeps {
   const callDeps: CallDeps = { catalogue, clientOf: (provider) => providers.clientFor(provider), clock, random }
   const calls = new ModelCalls(callDeps)
   const tasks = evalTaskClassifier(deps)
-  const versions = new Map<string, RouteVersion>()
-  const versionOf = async (route: string, version: number): Promise<RouteVersion> => {
-    const key = `${route} ${version}`
-    const known = versions.get(key)
-    if (known !== undefined) return known
-    const read = await readVersion(database.db, route, version)
-    if (read === null) throw new Error(`route "${route}" has no version ${version}`)
-    if (versions.size >= keptVersions) versions.clear()
-    versions.set(key, read)
-    return read
-  }
+  const promptOf = remembered((name: string, version: number) => promptIn(database.db, name, version))
+  const versionOf = remembered((route: string, version: number) => versionIn(database.db, route, version))
   return {
     rollout: deps.rollout,
     bootId: deps.identity.bootId,
     random,
     chat: judgePort(calls),
-    callTarget: (target, item) => callTarget({ ...callDeps, calls, tasks, versionOf }, target, item),
+    callTarget: (target, item) => callTarget({ ...callDeps, calls, tasks, versionOf, promptOf }, target, item),
     evalConcurrency,
     retention: { decisionsMs: deps.config.decisionRetentionMs },
   }
+}
+
+/** Immutable things are read once. */
+function remembered<T>(read: (name: string, version: number) => Promise<T>) {
+  const known = new Map<string, T>()
+  return async (name: string, version: number): Promise<T> => {
+    const key = `${name} ${version}`
+    const kept = known.get(key)
+    if (kept !== undefined) return kept
+    const value = await read(name, version)
+    if (known.size >= keptVersions) known.clear()
+    known.set(key, value)
+    return value
+  }
+}
+
+async function versionIn(db: Database, route: string, version: number): Promise<RouteVersion> {
+  const read = await readVersion(db, route, version)
+  if (read === null) throw new Error(`route "${route}" has no version ${version}`)
+  return read
+}
+
+async function promptIn(db: Database, name: string, version: number): Promise<PromptTemplate> {
+  const read = await readPromptVersion(db, name, version)
+  if (read === null) throw new Error(`prompt "${name}" has no version ${version}`)
+  return read
 }
 
 /** Judges reach any model of the catalogue. */

@@ -167,6 +167,7 @@ describe.each(engines())('quality scores on %s (C9)', (engine) => {
       ],
       samples: [],
       decisions: [],
+      payloads: [],
       shadowCalls: [
         {
           requestId: 'mirrored',
