@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** 10,000 buckets: one basis point each. */
 export const bucketCount = 10_000
@@ -15,7 +15,7 @@ export function bucketOf(salt: string, unit: string): number {
 
 /** What an observation keeps of a unit: enough to count distinct ones within a rollout, not to know them. 16 hex digits. */
 export function unitHash(salt: string, unit: string): string {
-  return createHash('sha256').update(`unit:${salt}:${unit}`).digest('hex').slice(0, 16)
+  return hash('sha256', `unit:${salt}:${unit}`).slice(0, 16)
 }
 
 /**
@@ -28,5 +28,5 @@ export function drawOf(purpose: 'mirror' | 'score' | 'payload', requestId: strin
 
 /** The first 48 bits of a sha256 as a fraction: uniform to 4e-15. */
 function uniform(text: string): number {
-  return createHash('sha256').update(text).digest().readUIntBE(0, 6) / 2 ** 48
+  return Number.parseInt(hash('sha256', text).slice(0, 12), 16) / 2 ** 48
 }

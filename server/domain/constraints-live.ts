@@ -1,7 +1,6 @@
+import type { Exclude } from './decision.ts'
 import type { TargetMeasure } from './live.ts'
 import type { Constraints, LatencyQuantile } from './route.ts'
-
-type Exclude = (by: string, detail: string) => void
 
 const quantiles: readonly LatencyQuantile[] = ['p50', 'p95', 'p99']
 

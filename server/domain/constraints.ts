@@ -1,6 +1,7 @@
 import { excludeByLatency, excludeByQuality } from './constraints-live.ts'
 import { expectedCostMicroUsd } from './cost.ts'
-import type { Exclusion } from './decision.ts'
+import type { Exclude, Exclusion } from './decision.ts'
+import type { GuardrailSettings } from './guardrails.ts'
 import { type LiveView, quietLive } from './live.ts'
 import { dollars } from './money.ts'
 import type { KnownPrompts } from './prompt.ts'
@@ -15,6 +16,8 @@ export interface Catalogue {
   readonly providers: ReadonlyMap<string, Provider>
   /** Prompt versions a spec may name; absent: none. */
   readonly prompts?: KnownPrompts
+  /** What a sensitivity asks of providers everywhere, beside what routes ask; absent: nothing. */
+  readonly guardrails?: Pick<GuardrailSettings, 'sensitivity'>
 }
 
 /** What a model is judged by. */
@@ -39,28 +42,34 @@ export function exclusionsOf(
   request: RequestFacts,
   catalogue: Catalogue,
 ): Exclusion[] {
-  return judgeTarget(model, { constraints, request, catalogue, live: quiet })
+  const found: Exclusion[] = []
+  const exclude: Exclude = (by, detail) => found.push({ model, by, detail })
+  judgeTarget(model, { constraints, request, catalogue, live: quiet }, exclude)
+  return found
 }
 
 /**
- * Every reason why one model may not take one request; none: it is eligible. Depends on nothing but its arguments, so the
+ * Tells every reason why one model may not take one request; none: it is eligible. Depends on nothing but its arguments, so the
  * order of a pool never changes an exclusion (A3). Circuits are not among them: see routing.ts, `firstChoice`.
  */
-export function judgeTarget(model: ModelRef, judged: Judged): Exclusion[] {
+export function judgeTarget(model: ModelRef, judged: Judged, exclude: Exclude): void {
   const { request, catalogue, constraints, live } = judged
   const entry = catalogue.models.get(model)
   const provider = entry === undefined ? undefined : catalogue.providers.get(entry.provider)
   if (entry === undefined || provider === undefined) {
-    return [{ model, by: 'unknown_model', detail: 'not in the catalogue' }]
+    exclude('unknown_model', 'not in the catalogue')
+    return
   }
-  const found: Exclusion[] = []
-  const exclude = (by: string, detail: string) => found.push({ model, by, detail })
   for (const name of request.capabilities) {
     if (!entry.capabilities.includes(name)) exclude('capability', `the request needs ${name}`)
   }
   if (request.allowedModels?.includes(model) === false) exclude('key_models', 'the key may not reach it')
   excludeByLength(entry, request, exclude)
-  const problem = sensitivityProblem(request.metadata['sensitivity'], provider.dataPolicies, constraints)
+  const problem = sensitivityProblem(
+    request.metadata['sensitivity'],
+    provider.dataPolicies,
+    withGlobal(catalogue, constraints),
+  )
   if (problem !== null) exclude('sensitivity', problem)
   for (const constraint of constraints) {
     excludeByPlace(provider, constraint, exclude)
@@ -71,7 +80,6 @@ export function judgeTarget(model: ModelRef, judged: Judged): Exclusion[] {
     if (constraint.minQuality !== undefined) excludeByQuality(constraint.minQuality, live.targets.get(model), exclude)
   }
   excludeByAllowance(entry, judged, exclude)
-  return found
 }
 
 /** Budget and rate limit left. A model without a price cannot be held to a budget: unknown is never 0. */
@@ -85,7 +93,9 @@ function excludeByAllowance(model: Model, { request, live }: Judged, exclude: Ex
   else if (expected > left) exclude('budget', `expected $${dollars(expected)}, the budget has $${dollars(left)} left`)
 }
 
-type Exclude = (by: string, detail: string) => void
+function withGlobal({ guardrails }: Catalogue, constraints: readonly Constraints[]): readonly Constraints[] {
+  return guardrails?.sensitivity === undefined ? constraints : [...constraints, { sensitivity: guardrails.sensitivity }]
+}
 
 function excludeByLength(model: Model, request: RequestFacts, exclude: Exclude): void {
   const asked = request.maxOutputTokens ?? 0

@@ -12,6 +12,9 @@ export interface Exclusion {
   readonly detail: string
 }
 
+/** Takes a reason why a model could not be chosen; see `Exclusion`. */
+export type Exclude = (by: string, detail: string) => void
+
 /** One try at one target. Times are milliseconds since the request arrived. */
 export interface Attempt {
   readonly model: string

@@ -1,11 +1,10 @@
 import { excludeByQuality, samplesNeeded } from './constraints-live.ts'
+import type { Exclude } from './decision.ts'
 import { dollars } from './money.ts'
 import type { ModelRef, SortKey } from './route.ts'
 import { measureOf, type RankContext } from './strategies-context.ts'
 import { costMeasure } from './strategies-cost.ts'
 import { latencyMeasure } from './strategies-latency.ts'
-
-type Exclude = (by: string, detail: string) => void
 
 /**
  * A filter of a hybrid's `order`: a target that misses it is out of this choice. Unlike constraints filters do not bind

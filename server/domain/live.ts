@@ -48,7 +48,6 @@ export const unknownTarget: TargetMeasure = {
 export interface Consulted {
   /** The pool and the fallbacks. */
   readonly models: readonly ModelRef[]
-  readonly providers: readonly string[]
   readonly inFlight: boolean
   /** Times and how many of them. */
   readonly latency: boolean
@@ -100,15 +99,11 @@ export function recordLive(view: LiveView, consulted: Consulted): RecordedLive {
   if (!isMeasured && openCircuits.size === 0 && limitedProviders.size === 0 && budgetLeftMicroUsd === null) {
     return quietRecord
   }
-  const limited = consulted.providers.flatMap((name) => {
-    const why = limitedProviders.get(name)
-    return why === undefined ? [] : [[name, why] as const]
-  })
   return {
     openCircuits: openCircuits.size === 0 ? [] : consulted.models.filter((model) => openCircuits.has(model)),
     targets: isMeasured ? recordTargets(targets, consulted) : {},
     budgetLeftMicroUsd,
-    limitedProviders: Object.fromEntries(limited),
+    limitedProviders: Object.fromEntries(limitedProviders),
   }
 }
 
@@ -120,13 +115,17 @@ function recordTargets(
   for (const model of models) {
     const measure = targets.get(model)
     if (measure === undefined) continue
-    const { samples, ttftSamples, ttftMs, totalMs } = measure
-    recorded[model] = {
-      ...(inFlight && { inFlight: measure.inFlight }),
-      ...(latency && { samples, ttftSamples, ttftMs, totalMs }),
-      ...(cachedShare && { cachedShare: measure.cachedShare }),
-      ...(quality && { quality: measure.quality }),
+    const known: { -readonly [K in keyof TargetMeasure]?: TargetMeasure[K] } = {}
+    if (inFlight) known.inFlight = measure.inFlight
+    if (latency) {
+      known.samples = measure.samples
+      known.ttftSamples = measure.ttftSamples
+      known.ttftMs = measure.ttftMs
+      known.totalMs = measure.totalMs
     }
+    if (cachedShare) known.cachedShare = measure.cachedShare
+    if (quality) known.quality = measure.quality
+    recorded[model] = known
   }
   return recorded
 }

@@ -1,4 +1,5 @@
 import { bucketCount, bucketOf, drawOf } from './bucket.ts'
+import { type Choice, choiceOf } from './choice.ts'
 import { predicateOf } from './conditions.ts'
 import { type Catalogue, judgeTarget } from './constraints.ts'
 import { isMeasured } from './constraints-live.ts'
@@ -9,16 +10,13 @@ import { excludeByFilter } from './hybrid-filters.ts'
 import type { Consulted, LiveView } from './live.ts'
 import type { RequestFacts } from './request-facts.ts'
 import {
-  type Constraints,
   type FallbackReason,
   fallbacksOf,
   type LatencyQuantile,
   type ModelRef,
-  poolOf,
   type RouteSpec,
   type RouteVersion,
   type Rule,
-  type Select,
   type Target,
 } from './route.ts'
 import type { LiveRollout, RouteEntry } from './snapshot.ts'
@@ -180,17 +178,16 @@ export function decideTargets(
   const { task } = input.task
   const facts = input.request
   const rule = ruleFor(spec, facts, input.task)
-  const select: Select = rule?.select ?? spec.select ?? { strategy: 'priority' }
-  const constraints = constraintsOf(spec.constraints, rule)
+  const choice = choiceOf(spec, rule)
   const isVector = facts.capabilities.includes(embeddings)
   const vectorSpace = isVector ? vectorSpaceOfSpec(spec, catalogue.models) : null
-  const context = { ...input, floorMetric: floorMetricOf(constraints), vectorSpace }
-  const targetsOfPool = poolOf(rule?.models ?? spec.models)
-  const pool = sift(context, targetsOfPool, constraints, live, select)
-  const ranking = pool.eligible.length === 0 ? null : rank(select, pool.eligible, context)
+  const { floorMetric } = choice
+  const context = { request: facts, catalogue, random: input.random, live, floorMetric, vectorSpace }
+  const pool = sift(choice.pool, choice, context, true)
+  const ranking = pool.eligible.length === 0 ? null : rank(choice.select, pool.eligible, context)
   const order = ranking?.order ?? []
-  const reserve = poolOf(spec.fallbacks ?? []).filter(({ model }) => !order.includes(model))
-  const fallbacks = sift(context, reserve, constraints, live, null)
+  const reserve = choice.fallbacks.filter(({ model }) => !order.includes(model))
+  const fallbacks = sift(reserve, choice, context, false)
   const passing = [...order, ...fallbacks.eligible.map((target) => target.model)]
   const isClosed = (target: { readonly model: ModelRef }) => !openCircuits.has(target.model)
   const planned = passing
@@ -207,80 +204,55 @@ export function decideTargets(
     firstChoice: order[0] ?? null,
     eligible: order.filter((model) => !openCircuits.has(model)),
     excluded,
-    reason: `${reason}${unmeasuredNote(constraints, passing, live)}`,
+    reason: `${reason}${unmeasuredNote(choice.ceilings, passing, live)}`,
     refusal: targets.length > 0 ? null : refusalOf(input.version.route, excluded),
-    consulted: consultedBy(select, constraints, [...targetsOfPool, ...reserve]),
+    consulted: choice.consulted,
   }
 }
 
 /** The first rule that holds. One that the nearest example names holds at its own place: those before it still win. */
 function ruleFor(spec: RouteSpec, facts: RequestFacts, { task, rule: named }: TaskLabel): Rule | null {
-  return (spec.rules ?? []).find((rule) => rule.name === named || predicateOf(rule.when)({ facts, task })) ?? null
-}
-
-function constraintsOf(route: Constraints | undefined, rule: Rule | null): Constraints[] {
-  return [...(route === undefined ? [] : [route]), ...(rule?.constraints === undefined ? [] : [rule.constraints])]
-}
-
-/** The rule's floor is the more particular one. */
-function floorMetricOf(constraints: readonly Constraints[]): string | null {
-  return constraints.findLast(({ minQuality }) => minQuality !== undefined)?.minQuality?.metric ?? null
-}
-
-function consultedBy(select: Select, constraints: readonly Constraints[], targets: readonly Target[]): Consulted {
-  const models = targets.map((target) => target.model)
-  const { strategy, weights, order = [] } = select
-  const isHybridBy = (part: 'cost' | 'quality' | 'latency') =>
-    strategy === 'hybrid' && ((weights?.[part] ?? 0) > 0 || order.some((key) => key.by === part))
-  const isLatency = strategy === 'latency' || isHybridBy('latency')
-  return {
-    models,
-    providers: [...new Set(models.map((model) => model.slice(0, model.indexOf('/'))))],
-    inFlight: strategy === 'least-busy' || isLatency,
-    latency: isLatency || constraints.some(({ maxLatencyMs }) => maxLatencyMs !== undefined),
-    cachedShare: strategy === 'cost' || isHybridBy('cost'),
-    quality:
-      strategy === 'quality' || isHybridBy('quality') || constraints.some(({ minQuality }) => minQuality !== undefined),
-  }
+  const asked = { facts, task }
+  return spec.rules?.find((rule) => rule.name === named || predicateOf(rule.when)(asked)) ?? null
 }
 
 /** Says whom a latency limit let through because it could not be judged (constraints-live.ts). */
 function unmeasuredNote(
-  constraints: readonly Constraints[],
+  asked: readonly LatencyQuantile[],
   passing: readonly ModelRef[],
   live: Pick<LiveView, 'targets'>,
 ): string {
-  const asked = constraints.flatMap(({ maxLatencyMs }) => Object.keys(maxLatencyMs ?? {}) as LatencyQuantile[])
   if (asked.length === 0) return ''
   const unmeasured = passing.filter((model) => asked.some((quantile) => !isMeasured(live.targets.get(model), quantile)))
   return unmeasured.length === 0 ? '' : `; too few answers to hold ${unmeasured.join(', ')} to the latency limit`
 }
 
-// Five parts of one decision; an object would be built twice per request for nothing.
+type SiftContext = RankContext & { readonly live: LiveView; readonly vectorSpace: string | null }
+
+/** @param isPool false: fallbacks, which the strategy does not choose among */
 function sift(
-  context: RankContext & { readonly vectorSpace: string | null },
-  pool: readonly Target[],
-  constraints: readonly Constraints[],
-  live: LiveView,
-  select: Select | null,
+  targets: readonly Target[],
+  { select, constraints, filters }: Choice,
+  context: SiftContext,
+  isPool: boolean,
 ): { eligible: Target[]; excluded: Exclusion[] } {
-  const { catalogue, vectorSpace } = context
-  const judged = { request: context.request, catalogue, constraints, live }
-  const filters = select?.strategy === 'hybrid' ? (select.order ?? []) : []
+  const { request, catalogue, live, vectorSpace } = context
+  const judged = { request, catalogue, constraints, live }
   const eligible: Target[] = []
   const excluded: Exclusion[] = []
-  for (const target of pool) {
-    const { model } = target
-    const reasons = judgeTarget(model, judged)
-    const exclude = (by: string, detail: string) => reasons.push({ model, by, detail })
+  let model = ''
+  const exclude = (by: string, detail: string) => excluded.push({ model, by, detail })
+  for (const target of targets) {
+    const before = excluded.length
+    model = target.model
+    judgeTarget(model, judged, exclude)
     if (target.weight === 0) exclude('drained', 'its weight is 0')
     if (vectorSpace !== null) excludeByVectorSpace(catalogue.models.get(model), vectorSpace, exclude)
-    if (select?.strategy === 'cost' && catalogue.models.get(model)?.price === null) {
+    if (isPool && select.strategy === 'cost' && catalogue.models.get(model)?.price === null) {
       exclude('unpriced', 'strategy cost needs a price')
     }
-    for (const key of filters) excludeByFilter(key, model, context, exclude)
-    if (reasons.length === 0) eligible.push(target)
-    else excluded.push(...reasons)
+    if (isPool) for (const key of filters) excludeByFilter(key, model, context, exclude)
+    if (excluded.length === before) eligible.push(target)
   }
   return { eligible, excluded }
 }

@@ -12,9 +12,13 @@ import { qualityMeasure } from './strategies-quality.ts'
 export function rankByHybrid(select: Select, models: readonly ModelRef[], context: RankContext): Ranking {
   if (select.weights !== undefined) return rankByScore(select.weights, models, context)
   const criteria = (select.order ?? []).filter(isSort).map((key) => criterionOf(key, models, context))
-  const said: string[] = []
-  const order = arrange({ criteria, context, said }, models, 0)
-  return { order, reason: `hybrid: ${said.join(', then ') || `first of ${models.length} eligible`}` }
+  const run: Arranging = { models, criteria, context, said: [] }
+  const order = arrange(
+    run,
+    models.map((_, index) => index),
+    0,
+  ).map((index) => models[index] ?? '')
+  return { order, reason: `hybrid: ${run.said?.join(', then ') || `first of ${models.length} eligible`}` }
 }
 
 /** An entry with a limit and no tolerance only filters. */
@@ -22,85 +26,105 @@ export function isSort(key: SortKey): boolean {
   return key.within !== undefined || (key.min === undefined && key.max === undefined)
 }
 
-interface Criterion extends Measure {
+interface Criterion {
   readonly by: SortKey['by']
-  readonly isWithin: (value: number, best: number) => boolean
-  readonly hasTolerance: boolean
+  /** Of every model by its place, lower is better, Infinity unknown. */
+  readonly levels: readonly number[]
+  readonly words: (model: ModelRef) => string
+  readonly within: number
   /** Set for latency. */
   readonly latency: LatencyMeasure | null
 }
 
-/** Guards against the last digit of a sum or product. */
+/** Guards a tolerance against the last digit of a sum or product. */
 const hair = 1e-9
 
 function criterionOf(key: SortKey, models: readonly ModelRef[], context: RankContext): Criterion {
   const { by, within = 0 } = key
   const latency = by === 'latency' ? latencyMeasure(key, context) : null
   const measure = latency ?? (by === 'cost' ? costMeasure(context) : qualityMeasure(key.metric, models, context))
-  const known = new Map(models.map((model) => [model, measure.levelOf(model)]))
-  const levelOf = (model: ModelRef) => known.get(model) ?? Number.POSITIVE_INFINITY
-  // Score points for quality; parts of the best for cost and latency.
-  const isWithin =
-    by === 'quality'
-      ? (value: number, best: number) => value === best || value <= best + within + (within > 0 ? hair : 0)
-      : (value: number, best: number) => value === best || value <= best * (1 + within) + (within > 0 ? hair : 0)
-  return { by, levelOf, words: measure.words, isWithin, hasTolerance: within > 0, latency }
+  return { by, levels: models.map(measure.levelOf), words: measure.words, within, latency }
 }
 
+/** The worst level that counts as equal to the best: score points for quality, a part of the best for cost and latency. */
+function limitOf({ by, within }: Criterion, best: number): number {
+  if (within === 0) return best
+  return (by === 'quality' ? best + within : best * (1 + within)) + hair
+}
+
+/** Models are places in the list from here on. */
 interface Arranging {
+  readonly models: readonly ModelRef[]
   readonly criteria: readonly Criterion[]
   readonly context: RankContext
-  /** What decided, step by step, on the way to the first of the order. */
+  /** What decided, step by step, on the way to the first of the order; null: off that way. */
   readonly said: string[] | null
 }
 
 /** Orders by the criteria from `at` on. With no tolerance anywhere this is a plain sort by all of them. */
-function arrange(run: Arranging, models: readonly ModelRef[], at: number): readonly ModelRef[] {
+function arrange(run: Arranging, places: readonly number[], at: number): readonly number[] {
   const criterion = run.criteria[at]
-  if (criterion === undefined || models.length === 0) return models
-  if (models.length === 1) {
+  if (criterion === undefined || places.length === 0) return places
+  if (places.length === 1) {
     if (at === 0) run.said?.push('the only one eligible')
-    return models
+    return places
   }
-  const explored = exploring(run, criterion, models)
-  if (explored !== null) return [explored, ...arrange({ ...run, said: null }, without(models, explored), at)]
-  if (run.said === null && at === run.criteria.length - 1 && !criterion.hasTolerance) {
-    return sortBy(models, criterion.levelOf)
+  const explored = exploring(run, criterion, places)
+  if (explored !== null) {
+    const others = places.filter((place) => place !== explored)
+    return [explored, ...arrange({ ...run, said: null }, others, at)]
   }
+  const { levels, within } = criterion
+  const levelOf = (place: number) => levels[place] ?? Number.POSITIVE_INFINITY
+  if (run.said === null && at === run.criteria.length - 1 && within === 0) return sortPlaces(places, levelOf)
   let best = Number.POSITIVE_INFINITY
-  for (const model of models) best = Math.min(best, criterion.levelOf(model))
-  const kept = models.filter((model) => criterion.isWithin(criterion.levelOf(model), best))
-  const first = kept.find((model) => criterion.levelOf(model) === best) ?? models[0]
-  if (first !== undefined)
-    run.said?.push(`${criterion.by} keeps ${kept.length} of ${models.length} (${wordsOf(criterion, first, best)})`)
-  if (kept.length === models.length) return arrange(run, unmeasuredTakeTurns(run, criterion, kept, best), at + 1)
-  const others = models.filter((model) => !kept.includes(model))
+  for (const place of places) best = Math.min(best, levelOf(place))
+  const limit = limitOf(criterion, best)
+  const kept = places.filter((place) => levelOf(place) <= limit)
+  say(run, criterion, places, kept, best)
+  if (kept.length === places.length) return arrange(run, takingTurns(run, criterion, kept, best), at + 1)
+  const others = places.filter((place) => levelOf(place) > limit)
   return [...arrange(run, kept, at + 1), ...arrange({ ...run, said: null }, others, at)]
 }
 
-function wordsOf(criterion: Criterion, best: ModelRef, value: number): string {
-  return value === Number.POSITIVE_INFINITY ? 'nothing is known of any' : `best ${best}: ${criterion.words(best)}`
+function sortPlaces(places: readonly number[], levelOf: (place: number) => number): number[] {
+  return places.toSorted((a, b) => (levelOf(a) === levelOf(b) ? 0 : levelOf(a) - levelOf(b)))
+}
+
+// What was there, what is left and the best of it: one sentence.
+function say(
+  { said, models }: Arranging,
+  { by, levels, words }: Criterion,
+  places: readonly number[],
+  kept: readonly number[],
+  best: number,
+): void {
+  if (said === null) return
+  const first = models[kept.find((place) => levels[place] === best) ?? 0] ?? ''
+  const known = best === Number.POSITIVE_INFINITY ? 'nothing is known of any' : `best ${first}: ${words(first)}`
+  said.push(`${by} keeps ${kept.length} of ${places.length} (${known})`)
 }
 
 /** Explores only on the way to the first choice, and only among those that every criterion before had kept. */
-function exploring(run: Arranging, { latency }: Criterion, models: readonly ModelRef[]): ModelRef | null {
+function exploring(run: Arranging, { latency }: Criterion, places: readonly number[]): number | null {
   if (latency === null || run.said === null) return null
+  const models = places.map((place) => run.models[place] ?? '')
   const explored = explorationOf(models, latency.samplesOf, run.context)
-  if (explored !== null) {
-    run.said.push(`exploring ${explored}, measured least (${latency.samplesOf(explored)} answers) of ${models.length}`)
-  }
-  return explored
+  if (explored === null) return null
+  run.said.push(`exploring ${explored}, measured least (${latency.samplesOf(explored)} answers) of ${models.length}`)
+  return places[models.indexOf(explored)] ?? null
 }
 
 /** While no latency is known, whoever has the fewest answers goes first, so that all get measured. */
-function unmeasuredTakeTurns(
+function takingTurns(
   run: Arranging,
   { latency }: Criterion,
-  models: readonly ModelRef[],
+  places: readonly number[],
   best: number,
-): readonly ModelRef[] {
+): readonly number[] {
   const isLast = latency !== null && run.criteria.at(-1)?.latency === latency
-  return latency !== null && isLast && best === Number.POSITIVE_INFINITY ? sortBy(models, latency.samplesOf) : models
+  if (latency === null || !isLast || best < Number.POSITIVE_INFINITY) return places
+  return sortPlaces(places, (place) => latency.samplesOf(run.models[place] ?? ''))
 }
 
 function without(models: readonly ModelRef[], model: ModelRef): readonly ModelRef[] {

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
 import type { BudgetTables } from './budget-tables.ts'
 import type { ContentTables, StoredPrice } from './content-tables.ts'
+import type { LiveTables } from './live-tables.ts'
 
 /** jsonb: read parsed, written as text by `json()` so that both database engines agree. */
 type Json<T> = ColumnType<T, string, string>
@@ -307,37 +308,6 @@ export interface DecisionsTable {
   price_version: number | null
 }
 
-export interface LiveStatisticsTable {
-  boot_id: string
-  model: string
-  region: string
-  window_index: Big
-  ttft: Json<unknown>
-  total: Json<unknown>
-  answered: number
-  failed: number
-  input_tokens: Big
-  cached_input_tokens: Big
-  updated_at: Time
-}
-
-export interface QualityScoresTable {
-  model: string
-  metric: string
-  /** '': the item or request named none. */
-  task: string
-  source: 'eval' | 'live'
-  samples: number
-  sum: number
-}
-
-export interface QualityStateTable {
-  id: number
-  eval_runs: string
-  computed_at: Time
-  revision: Big
-}
-
 export interface FeedbackTable {
   id: string
   request_id: string
@@ -395,7 +365,7 @@ export interface IdempotencyKeysTable {
   created_at: Time
 }
 
-export interface Tables extends BudgetTables, ContentTables {
+export interface Tables extends BudgetTables, ContentTables, LiveTables {
   providers: ProvidersTable
   models: ModelsTable
   routes: RoutesTable
@@ -418,9 +388,6 @@ export interface Tables extends BudgetTables, ContentTables {
   eval_scores: EvalScoresTable
   decisions: DecisionsTable
   feedback: FeedbackTable
-  live_statistics: LiveStatisticsTable
-  quality_scores: QualityScoresTable
-  quality_state: QualityStateTable
   api_keys: ApiKeysTable
   sessions: SessionsTable
   audit_entries: AuditEntriesTable
