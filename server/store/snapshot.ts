@@ -10,7 +10,6 @@ import { readBudgets } from './budgets.ts'
 import { readCallers } from './callers.ts'
 import type { Database, OpenDatabase, Tx } from './database.ts'
 import { epochChannel } from './epoch.ts'
-import { readGuardrails } from './guardrails.ts'
 import { readLimits } from './limits.ts'
 import { readPayloadSettings } from './payloads.ts'
 import { readPrompts } from './prompts.ts'
@@ -90,10 +89,9 @@ export function loadSnapshot(db: Database): Promise<Snapshot> {
     .setIsolationLevel('repeatable read')
     .execute(async (tx) => {
       const state = await tx.selectFrom('snapshot_state').select('epoch').where('id', '=', 1).executeTakeFirstOrThrow()
-      const { models, providers } = await readCatalogueIn(tx)
+      const { models, providers, guardrails } = await readCatalogueIn(tx)
       const routes = await readRoutes(tx)
       const callers = await readCallers(tx)
-      const guardrails = (await readGuardrails(tx)).settings
       const payloads = await readPayloadSettings(tx)
       return {
         epoch: Number(state.epoch),

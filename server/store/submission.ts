@@ -1,7 +1,9 @@
 import type { Bar } from '#domain/bar.ts'
+import type { GuardrailSettings } from '#domain/guardrails.ts'
 import type { Model, Provider } from '#domain/snapshot.ts'
 import { modelOf, providerOf } from './catalogue.ts'
 import type { Database, Tx } from './database.ts'
+import { readGuardrails } from './guardrails.ts'
 import { readKnownPrompts } from './prompts.ts'
 
 /** The bar in force on a route, with its version. */
@@ -28,6 +30,7 @@ export async function readCatalogueIn(tx: Database): Promise<{
   models: ReadonlyMap<string, Model>
   providers: ReadonlyMap<string, Provider>
   prompts: ReadonlySet<string>
+  guardrails: GuardrailSettings
 }> {
   const providers = await tx.selectFrom('providers').selectAll().execute()
   const models = await tx.selectFrom('models').selectAll().execute()
@@ -35,5 +38,6 @@ export async function readCatalogueIn(tx: Database): Promise<{
     providers: new Map(providers.map((row) => [row.name, providerOf(row)])),
     models: new Map(models.map((row) => [`${row.provider}/${row.model}`, modelOf(row)])),
     prompts: await readKnownPrompts(tx),
+    guardrails: (await readGuardrails(tx)).settings,
   }
 }

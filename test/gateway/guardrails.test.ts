@@ -152,6 +152,28 @@ describe('guardrails (B6)', () => {
     expect(running.written.decisions).toHaveLength(1)
   })
 
+  it('send a request of a sensitivity only to providers that state what everyone must', async () => {
+    running = await startGateway(
+      aSnapshot({
+        providers: [
+          aProvider('p', upstream.baseUrl, { dataPolicies: ['no-training', 'no-retention'] }),
+          aProvider('q', upstream.baseUrl, { dataPolicies: ['no-training', 'no-retention', 'eu-only'] }),
+        ],
+        models: ['p/m', 'q/m'],
+        routes: [aRoute('r', { models: ['p/m', 'q/m'] }), aRoute('only', { models: ['p/m'] })],
+        guardrails: { sensitivity: { restricted: ['eu-only'] } },
+      }),
+    )
+    const restricted = { metadata: { sensitivity: 'restricted' } }
+    expect((await say('x', restricted)).headers.get('x-interlock-model')).toBe('q/m')
+    expect((await say('x')).headers.get('x-interlock-model')).toBe('p/m')
+    const refused = await say('x', { ...restricted, model: 'only' })
+    expect(refused.status).not.toBe(200)
+    await running.settle()
+    const excluded = running.written.decisions.map((decision) => decision.excluded.map(({ model, by }) => [model, by]))
+    expect(excluded).toEqual([[['p/m', 'sensitivity']], [], [['p/m', 'sensitivity']]])
+  })
+
   it('let requests pass where nothing is blocked', async () => {
     await start({ sensitivity: { restricted: ['no-training'] } })
     const content = { type: 'text', text: 'hi' }
