@@ -41,6 +41,19 @@ describe.each(engines())('the catalogue on %s', (engine) => {
     expect(stored.price).toEqual({ input: 150_000, cachedInput: 75_000, output: 600_000 })
   })
 
+  test.each([
+    ['openai', 'https://api.openai.com/v1'],
+    ['azure-openai', 'https://name.openai.azure.com?api-version=2025-01-01-preview'],
+    ['anthropic', 'https://api.anthropic.com'],
+    ['gemini', 'https://generativelanguage.googleapis.com/v1beta'],
+  ])('takes providers of kind %s (B2)', async (kind, baseUrl) => {
+    const put = await rig.call('PUT', `/api/providers/of-${kind}`, {
+      body: { kind, baseUrl, credential: 'env:SOME_KEY' },
+    })
+    expect(put.status).toBe(201)
+    expect((await rig.call('GET', `/api/providers/of-${kind}`)).body).toMatchObject({ kind, baseUrl })
+  })
+
   test('a model name may hold slashes, written plainly or encoded', async () => {
     const put = await rig.call('PUT', '/api/models/openai/meta-llama/Llama-3-8b', { body: {} })
     expect(put.body).toMatchObject({ id: 'openai/meta-llama/Llama-3-8b', price: null, contextWindow: null })
@@ -55,7 +68,12 @@ describe.each(engines())('the catalogue on %s', (engine) => {
     ['a secret as credential', { ...provider, credential: 'sk-proj-veryverysecret1234567890' }, '/credential'],
     ['a secret of Interlock itself', { ...provider, credential: 'env:DATABASE_URL' }, '/credential'],
     ['a kind that does not exist', { ...provider, kind: 'cohere' }, '/kind'],
-    ['a kind that is not available yet', { ...provider, kind: 'gemini' }, '/kind'],
+    ['a query in the URL', { ...provider, baseUrl: 'https://example.com?api-version=1' }, '/baseUrl'],
+    [
+      'a secret in the query of an Azure URL',
+      { ...provider, kind: 'azure-openai', baseUrl: 'https://example.com?api-key=veryverysecret' },
+      '/baseUrl',
+    ],
     ['a password in the URL', { ...provider, baseUrl: 'https://user:hunter2secret@example.com' }, '/baseUrl'],
     ['a file URL', { ...provider, baseUrl: 'file:///etc/passwd' }, '/baseUrl'],
     ['a private address', { ...provider, baseUrl: 'http://169.254.169.254/latest' }, '/baseUrl'],
