@@ -13,6 +13,7 @@ import { type Config, readEnvironmentSecret } from '#infra/config.ts'
 import { idMaker } from '#infra/ids.ts'
 import { createLog, type Log } from '#infra/log.ts'
 import { type JobQueue, openQueue } from '#infra/queue.ts'
+import { openTracing, type Tracing } from '#infra/tracing.ts'
 import { baseUrlQueryOf, createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import { createAllowanceSource } from '#store/allowance-source.ts'
@@ -42,6 +43,7 @@ export interface Deps {
   readonly table: RouteTable
   readonly allowances: Allowances
   readonly buffer: DecisionBuffer
+  readonly tracing: Tracing
   readonly rollout: RolloutDeps
   readonly control: ControlDeps
   /** The admin key that was made at this first start, to be shown once; null when one exists. */
@@ -117,6 +119,8 @@ async function open(config: Config, base: Base): Promise<Deps> {
   }
   const buffer = new DecisionBuffer({ write }, log)
   closers.push(() => buffer.close())
+  const tracing = await openTracing({ endpoint: config.traceEndpoint, ratio: config.traceRatio })
+  closers.push(() => tracing.close())
   const rollout: RolloutDeps = {
     db: database.db,
     clock,
@@ -143,6 +147,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
     table,
     allowances,
     buffer,
+    tracing,
     rollout,
     control,
     firstKey,

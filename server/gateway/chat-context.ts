@@ -6,6 +6,7 @@ import type { RoutingDecision } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import type { Log } from '#infra/log.ts'
 import type { Observer } from '#infra/observer.ts'
+import type { RequestTrace, Tracing } from '#infra/tracing.ts'
 import type { ProviderRegistry } from '#providers/registry.ts'
 import type { TaskClassifier } from '#providers/task-classifier.ts'
 import type { Allowances } from './allowances.ts'
@@ -35,6 +36,7 @@ export interface GatewayDeps {
   readonly live?: LiveStats
   /** Metrics, traces and the log of what went wrong. */
   readonly observer?: Observer
+  readonly tracing?: Tracing
   /** Names this process in evidence; another at every start. */
   readonly bootId: string
   /** Budgets and limits; absent: those of a process on its own. */
@@ -78,4 +80,6 @@ export interface Chat {
   readonly isMirrored: boolean
   /** Attempts that are to fail without being sent; absent: none. */
   readonly testFailure?: TestFailure
+  /** Absent: the request belongs to no trace. */
+  readonly trace?: RequestTrace
 }

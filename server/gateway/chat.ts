@@ -19,7 +19,8 @@ import { type ArmResult, costOf, usageOf } from './outcome.ts'
 import { keepsPayload, recordPayload } from './payload.ts'
 import { readBody } from './request-body.ts'
 import { settle } from './settlement.ts'
-import { type TestFailure, testFailureHeader, testFailureOf } from './test-failure.ts'
+import { testFailureHeader, testFailureOf } from './test-failure.ts'
+import { traceFactsOf } from './trace-facts.ts'
 
 /** One chat request, in whatever dialect, from its body to its last byte, and the records of it. */
 export async function handleChat(
@@ -43,14 +44,13 @@ export async function handleChat(
     sendError(reply, found.error)
     return
   }
-  const played = testFailureOf(req.headers, from.caller)
-  if (played !== null && 'error' in played) {
-    state.observer?.requestRefused(played.error.status, played.error.code)
-    sendError(reply, played.error)
+  const wanted = equip(state, req, found, head)
+  if ('error' in wanted) {
+    state.observer?.requestRefused(wanted.error.status, wanted.error.code)
+    sendError(reply, wanted.error)
     return
   }
-  describe(head, found)
-  const wanted = played === null ? found : testedWith(found, played.failure, head)
+  describe(head, wanted)
   const asked = ask(state, reply, wanted)
   // Awaited only where a budget that seems used up is looked at once more.
   const admitted = admit(state, reply, wanted, asked instanceof Promise ? await asked : asked)
@@ -68,12 +68,18 @@ export async function handleChat(
   finish(state, chat, reservation, result)
 }
 
-/** A request whose attempts fail on purpose is no evidence of anything and is not mirrored. */
-function testedWith(chat: Chat, testFailure: TestFailure, head: Head): Chat {
+/** Adds what headers ask for: a place in a trace, and failures to be played. */
+function equip(state: GatewayState, req: IncomingMessage, chat: Chat, head: Head): Chat | { readonly error: ApiError } {
+  const trace = state.tracing?.begin(req.headers) ?? null
+  const traced = trace === null ? chat : { ...chat, trace }
+  const played = testFailureOf(req.headers, chat.caller)
+  if (played === null || 'error' in played) return played ?? traced
+  // A request whose attempts fail on purpose is no evidence of anything and is not mirrored.
+  const testFailure = played.failure
   head[testFailureHeader] = testFailure.name
   const { decision } = chat
   const reason = `${decision.reason}; failures were asked for: ${testFailure.name}`
-  return { ...chat, testFailure, decision: { ...decision, reason, rollout: null, isMirrored: false } }
+  return { ...traced, testFailure, decision: { ...decision, reason, rollout: null, isMirrored: false } }
 }
 
 const refusalTypes = { 400: 'invalid_request_error', 403: 'permission_error', 503: 'server_error' } as const
@@ -134,6 +140,7 @@ function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation
     wantsJson: facts.wantsJson,
     purse: purseOf(decision.version.spec, decision.rule, facts),
     testFailure: chat.testFailure ?? null,
+    trace: chat.trace ?? null,
   })
 }
 
@@ -173,6 +180,7 @@ function finish(state: GatewayState, chat: Chat, reservation: Reservation | null
     ttftMs,
     totalMs,
   })
+  chat.trace?.end(record, traceFactsOf(chat, facts))
   state.observer?.requestEnded(record, forwarded.overheadMs ?? null)
   mirror(state, chat, evidence)
 }

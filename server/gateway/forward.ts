@@ -3,6 +3,7 @@ import { expectedOf, isAffordable, mayBeBilled, mayBegin, mayFollow, type Purse 
 import type { RouteSpec } from '#domain/route.ts'
 import type { PlannedTarget } from '#domain/routing.ts'
 import type { Model, Provider } from '#domain/snapshot.ts'
+import type { RequestTrace } from '#infra/tracing.ts'
 import {
   type Cancellation,
   type ChatAnswer,
@@ -62,6 +63,8 @@ export interface ForwardRequest {
   readonly wantsJson: boolean
   /** Attempts that fail without being sent, to see what follows; absent: none. */
   readonly testFailure?: TestFailure | null
+  /** null: the request belongs to no trace. */
+  readonly trace?: RequestTrace | null
 }
 
 /** One answer, or why there is none. The last attempt of a stream is open: it ends with the stream. */
@@ -151,7 +154,8 @@ class Run {
       const played = this.#playedFor(target)
       if (played === null && !this.#mayEnter(target, startMs)) return null
       this.#lastTarget = target
-      const tried = played ?? this.#flawed(target, await this.#call(target), later)
+      const trace = this.#request.trace?.next()
+      const tried = played ?? this.#flawed(target, await this.#call(target, trace), later)
       if (played === null) this.#tell(target, startMs, tried)
       this.#busyMs += this.#now() - startMs + waitedMs
       this.#write(target, startMs, tried, waitedMs)
@@ -194,7 +198,7 @@ class Run {
     return testFailure?.strikes(target === targets[0]) === true ? { error: testFailure.error } : null
   }
 
-  async #call(target: PlannedTarget): Promise<Called> {
+  async #call(target: PlannedTarget, trace: readonly string[] | undefined): Promise<Called> {
     this.#deps.live.began(target.model)
     const { providers, spec, body, cancellation, isKept, isStream } = this.#request
     const provider = providers.get(target.provider)
@@ -206,7 +210,7 @@ class Run {
     const model = target.model.slice(target.provider.length + 1)
     const maxOutputTokens = this.#request.models.get(target.model)?.maxOutputTokens ?? null
     const limits = { ...timeouts, totalMs }
-    const call = { provider, model, body, cancellation, isKept, maxOutputTokens, limits }
+    const call = { provider, model, body, cancellation, isKept, maxOutputTokens, limits, ...(trace && { trace }) }
     const leave = this.#deps.gate.enter(provider)
     try {
       const client = this.#deps.providers.clientFor(provider)

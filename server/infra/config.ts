@@ -26,6 +26,10 @@ export interface Config {
   readonly decisionRetentionMs: number
   /** Who may read `/metrics`. */
   readonly metrics: 'loopback' | 'open' | 'key'
+  /** Base address of an OTLP/HTTP collector of traces; null: none. */
+  readonly traceEndpoint: string | null
+  /** Share of traces begun here that are recorded, 0..1. */
+  readonly traceRatio: number
 }
 
 const schema = {
@@ -44,6 +48,8 @@ const schema = {
     INTERLOCK_LEASE_MS: { type: 'string', pattern: '^[0-9]{3,6}$' },
     INTERLOCK_RETENTION_DECISIONS: { type: 'string', pattern: '^[1-9][0-9]{0,3}(h|d)$' },
     INTERLOCK_METRICS: { enum: ['loopback', 'open', 'key'] },
+    OTEL_EXPORTER_OTLP_ENDPOINT: { type: 'string', pattern: '^https?://' },
+    OTEL_TRACES_SAMPLER_ARG: { type: 'string', pattern: '^(0(\\.[0-9]{1,9})?|1(\\.0{1,9})?)$' },
   },
 } as const
 
@@ -59,6 +65,8 @@ const expectations: Readonly<Record<string, string>> = {
   INTERLOCK_LEASE_MS: 'milliseconds, 100 to 999999',
   INTERLOCK_RETENTION_DECISIONS: 'a time such as 48h or 90d, at least 1h',
   INTERLOCK_METRICS: 'one of loopback, open, key',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'a URL such as http://collector:4318',
+  OTEL_TRACES_SAMPLER_ARG: 'a share from 0 to 1',
 }
 
 /** An environment that this process cannot run with. The message never shows a value: it may be a secret. */
@@ -109,6 +117,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     leaseMs: Number(set['INTERLOCK_LEASE_MS'] ?? 15_000),
     decisionRetentionMs: durationMs(set['INTERLOCK_RETENTION_DECISIONS'] ?? '90d') ?? 0,
     metrics: (set['INTERLOCK_METRICS'] ?? 'loopback') as Config['metrics'],
+    traceEndpoint: set['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? null,
+    traceRatio: Number(set['OTEL_TRACES_SAMPLER_ARG'] ?? 1),
   })
 }
 

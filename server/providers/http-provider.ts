@@ -70,7 +70,7 @@ function requestOf(wire: Wire, call: ModelCall, path: string, body: Buffer, isSt
     dispatcher: wire.deps.agent,
     origin: wire.baseOf(call.provider).origin,
     path,
-    headers: headersFor(wire, call.provider, isStream),
+    headers: headersFor(wire, call, isStream),
     body,
     limits: call.limits,
     isStream,
@@ -79,10 +79,11 @@ function requestOf(wire: Wire, call: ModelCall, path: string, body: Buffer, isSt
   }
 }
 
-function headersFor({ deps, dialect }: Wire, provider: Provider, isStream: boolean): string[] {
+function headersFor({ deps, dialect }: Wire, { provider, trace }: ModelCall, isStream: boolean): string[] {
   const headers = ['content-type', 'application/json', 'accept', isStream ? 'text/event-stream' : 'application/json']
   // Nothing is decompressed here: a compressed answer would pass no check and could not be bounded.
   headers.push('accept-encoding', 'identity', 'user-agent', 'interlock', ...dialect.headers)
+  if (trace !== undefined) headers.push(...trace)
   if (provider.credential === null) return headers
   try {
     headers.push(...dialect.authorize(deps.readCredential(provider.credential)))

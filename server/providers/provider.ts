@@ -85,6 +85,8 @@ export interface ModelCall {
   readonly body: ChatBody
   readonly limits: AttemptLimits
   readonly cancellation: Cancellation
+  /** Headers that put the call into a trace, names and values in turn; absent: none. */
+  readonly trace?: readonly string[]
 }
 
 export interface ChatCall extends ModelCall {

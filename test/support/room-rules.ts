@@ -32,7 +32,21 @@ export const roomRules: readonly RoomRule[] = [
   { name: 'migrations', rooms: [], packages: ['kysely'] },
   { name: 'server/domain', rooms: [], packages: ['node:crypto'] },
   { name: 'evaluators', rooms: ['datasets'], packages: ['node:fs', 'ajv', 'ajv-formats', 're2js'] },
-  { name: 'server/infra', rooms: ['server/domain'], packages: ['ajv', 'bullmq', 'ioredis', 'pino', 'prom-client'] },
+  {
+    name: 'server/infra',
+    rooms: ['server/domain'],
+    packages: [
+      'ajv',
+      'bullmq',
+      'ioredis',
+      'pino',
+      'prom-client',
+      '@opentelemetry/api',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace',
+    ],
+  },
   { name: 'server/providers', rooms: ['server/domain'], packages: ['node:dns', 'node:fs', 'node:net', 'undici'] },
   {
     name: 'server/store',
