@@ -187,6 +187,7 @@ export function allowedNames(set: Fields): string[] {
 export function unsupported(field: string, why: string): ProviderError {
   const message = `'${field}' cannot be sent to this provider: ${why}`
   return new ProviderError('unsupported', message, {
+    isSent: false,
     upstream: { message, type: 'invalid_request_error', param: field, code: 'unsupported_by_provider' },
   })
 }
