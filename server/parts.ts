@@ -3,8 +3,10 @@ import { errorPages, reportPages } from '#control/report-pages.ts'
 import { createGateway, type Gateway } from '#gateway/handler.ts'
 import { LiveStats } from '#gateway/live-stats.ts'
 import { LiveSync } from '#gateway/live-sync.ts'
+import { troubleLog } from '#gateway/trouble-log.ts'
 import { csrfOf, viewerOf } from '#http/auth.ts'
 import { createMetrics } from '#infra/metrics.ts'
+import { observers } from '#infra/observer.ts'
 import { createLiveExchange } from '#store/live-statistics.ts'
 import type { AppParts } from './app.ts'
 import type { Deps } from './deps.ts'
@@ -15,7 +17,7 @@ export function assembleParts(deps: Deps, isDraining: () => boolean): AppParts &
   const isGateway = config.role === 'all' || config.role === 'gateway'
   const isControl = config.role === 'all' || config.role === 'control'
   const metrics = createMetrics(() => gateway?.readings() ?? null)
-  const { observer } = metrics
+  const observer = observers([metrics.observer, troubleLog(deps.log, deps.clock.monotonicMs)])
   const { bootId } = deps.identity
   const live = new LiveStats(deps.clock)
   const gateway: Gateway | null = isGateway
