@@ -4,7 +4,7 @@ import { featureValue, type LexicalDocument } from '#domain/lexical.ts'
 import { FeatureReader, featureBuckets } from '#domain/lexical-features.ts'
 
 /** Passes over the prompts, step of AdaGrad, and strength of the pull towards 0: chosen by accuracy on unseen sources. */
-const epochs = 24
+const epochs = 16
 const stepSize = 0.25
 const decay = 5e-4
 /** How much a prompt counts in training: templates repeat themselves, people do not. */

@@ -8,7 +8,7 @@ const tailCharacters = 400
 const offsetBasis = 0x811c9dc5
 const prime = 0x01000193
 /** One seed a kind of feature, so that the word "the" and the letters "the" are two features. */
-const seeds = { word: 1, pair: 2, lineStart: 3, three: 4, four: 5, shape: 6 } as const
+const seeds = { word: 1, pair: 2, lineStart: 3, three: 4, shape: 5 } as const
 
 /** The features of one text: which places are above 0, and how often each was hit. Valid until the next text is read. */
 export interface FeatureCounts {
@@ -20,7 +20,7 @@ export interface FeatureCounts {
 }
 
 /**
- * Counts the features of texts: words, pairs of neighbouring words, the first word of each line, runs of three and four
+ * Counts the features of texts: words, pairs of neighbouring words, the first word of each line, runs of three
  * characters, and the text's shape, hashed (FNV-1a) into `featureBuckets` places.
  *
  * Reads at most 1,200 characters, so its time is bounded whatever the text's length. Keeps its memory from text to text: use
@@ -67,17 +67,14 @@ export class FeatureReader {
   }
 
   #readRuns(text: string): void {
-    let [a, b, c] = [32, 32, 32]
+    let [a, b] = [32, 32]
     for (let at = 0; at < text.length; at += 1) {
       const raw = text.charCodeAt(at)
-      const d = raw < 32 ? 32 : isDigit(raw) ? 48 : raw
-      if (d === 32 && c === 32) continue
-      const three = Math.imul(Math.imul(Math.imul(offsetBasis ^ b, prime) ^ c, prime) ^ d, prime)
-      this.#add(seeds.three, three)
-      this.#add(seeds.four, Math.imul(three ^ a, prime))
+      const c = raw < 32 ? 32 : isDigit(raw) ? 48 : raw
+      if (c === 32 && b === 32) continue
+      this.#add(seeds.three, Math.imul(Math.imul(Math.imul(offsetBasis ^ a, prime) ^ b, prime) ^ c, prime))
       a = b
       b = c
-      c = d
     }
   }
 

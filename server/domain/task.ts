@@ -113,6 +113,12 @@ function mentionsOf(spec: RouteSpec): string[] {
   return [...(fallback === undefined ? [] : [fallback]), ...tasksOfClassifier(classifier), ...conditions]
 }
 
+/** The model a spec's classifier asks; null: it asks none. */
+export function classifierModelOf({ task }: RouteSpec): string | null {
+  const classifier = task?.classifier
+  return classifier?.kind === 'embedding' || classifier?.kind === 'model' ? classifier.model : null
+}
+
 /** Tasks that a classifier names itself. */
 export function tasksOfClassifier(classifier: Classifier | undefined): string[] {
   if (classifier === undefined) return []

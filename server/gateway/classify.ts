@@ -1,7 +1,7 @@
 import type { RequestFacts } from '#domain/request-facts.ts'
-import type { RouteSpec, RouteVersion } from '#domain/route.ts'
+import type { RouteVersion } from '#domain/route.ts'
 import type { Caller, RouteEntry, Snapshot } from '#domain/snapshot.ts'
-import { defaultLabelOf, type TaskLabel, unknownLabelOf } from '#domain/task.ts'
+import { classifierModelOf, defaultLabelOf, type TaskLabel, unknownLabelOf } from '#domain/task.ts'
 import type { TaskClassifier } from '#providers/task-classifier.ts'
 import type { ChatRequest } from './chat-request.ts'
 import { checkGuardrails } from './guardrails.ts'
@@ -22,20 +22,16 @@ export interface Unclassified {
  */
 export function classify(tasks: TaskClassifier, of: Unclassified): TaskLabel | Promise<TaskLabel> {
   const { version, snapshot, caller, request, facts } = of
-  const asked = askedBy(version.spec)
+  const asked = classifierModelOf(version.spec)
   // Nobody sees what no provider may see. The request is refused for it a little later, when it is known whom that counts against.
   if (asked !== null && checkGuardrails({ ...of, decision: { version, rollout: null } }) !== null) {
-    return defaultLabelOf(version.spec, asked, 'the request is blocked: it is shown to nobody')
+    return defaultLabelOf(
+      version.spec,
+      `${version.spec.task?.classifier?.kind} ${asked}`,
+      'the request is blocked: it is shown to nobody',
+    )
   }
   return tasks.identify({ version, catalogue: snapshot, facts, messages: request.messages, scope: caller.keyId })
-}
-
-/** The classifier of a spec that asks a provider; null: none does. */
-function askedBy({ task }: RouteSpec): string | null {
-  const classifier = task?.classifier
-  return classifier?.kind === 'embedding' || classifier?.kind === 'model'
-    ? `${classifier.kind} ${classifier.model}`
-    : null
 }
 
 /** A label that the route does not know is an error that names those it knows. */

@@ -3,6 +3,7 @@ import { isSamePrice } from '#domain/price.ts'
 import { openStatuses } from '#domain/proposal.ts'
 import { modelsOf, type RouteSpec } from '#domain/route.ts'
 import type { Model, Provider } from '#domain/snapshot.ts'
+import { classifierModelOf } from '#domain/task.ts'
 import { json, type Tx } from './database.ts'
 import { insertPrice, nextPriceVersion } from './prices.ts'
 import type { ModelsTable, ProvidersTable, Tables } from './tables.ts'
@@ -189,7 +190,9 @@ async function versionUses(tx: Tx): Promise<Use[]> {
   return rows.flatMap((row) => {
     const isOpen = (openStatuses as readonly (string | null)[]).includes(row.status)
     const by = `version ${row.version} of route "${row.route}"${isOpen ? ` (open proposal ${row.id})` : ''}`
-    return modelsOf(row.spec as RouteSpec).map((model) => ({ model, by }))
+    const spec = row.spec as RouteSpec
+    const classifier = classifierModelOf(spec)
+    return [...modelsOf(spec), ...(classifier === null ? [] : [classifier])].map((model) => ({ model, by }))
   })
 }
 
