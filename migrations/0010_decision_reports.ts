@@ -23,6 +23,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create index decisions_refused on decisions (at desc, request_id desc) where status >= 400`.execute(db)
   await sql`create index decisions_by_error on decisions (error_code, at desc, request_id desc)
     where error_code is not null`.execute(db)
+  await sql`create index decisions_by_endpoint on decisions (endpoint, at desc, request_id desc)
+    where endpoint <> 'chat'`.execute(db)
   await sql`create index decisions_by_fallback on decisions (at desc, request_id desc) where is_fallback`.execute(db)
   await sql`create index decisions_by_metadata on decisions using gin (metadata jsonb_path_ops)`.execute(db)
   await sql`create index decisions_by_exclusion on decisions

@@ -1,5 +1,5 @@
 import { n } from './charts.ts'
-import { count, duration, share } from './format.ts'
+import { count, share } from './format.ts'
 import { html, type Markup } from './markup.ts'
 
 const full = 1000
@@ -22,22 +22,6 @@ export function winBar(input: { wins: number; ties: number; losses: number }): M
   const won = total === 0 ? 0 : (input.wins / total) * full
   const lost = total === 0 ? 0 : (input.losses / total) * full
   return html`<svg class="bar" viewBox="0 0 ${full} 10" preserveAspectRatio="none" role="img"><title>${count(input.losses)} worse, ${count(input.ties)} equal, ${count(input.wins)} better</title><desc>Items on which the candidate is worse (left), equal, better (right).</desc><path class="bar-base" d="M0 0H${full}V10H0Z"/><path class="bar-lost" d="M0 0H${n(lost)}V10H0Z"/><path class="bar-won" d="M${n(full - won)} 0H${full}V10H${n(full - won)}Z"/></svg>`
-}
-
-/** One attempt on the time axis of its request; the tick is the first token. */
-export function spanBar(input: {
-  startMs: number
-  endMs: number
-  firstTokenMs: number | null
-  totalMs: number
-  isFailed: boolean
-}): Markup {
-  const total = Math.max(input.totalMs, input.endMs, 1)
-  const from = clamp(input.startMs / total) * full
-  const to = Math.max(from + 4, clamp(input.endMs / total) * full)
-  const first = input.firstTokenMs === null ? null : clamp(input.firstTokenMs / total) * full
-  const title = `from ${duration(input.startMs)} to ${duration(input.endMs)} of ${duration(total)}`
-  return html`<svg class="bar" viewBox="0 0 ${full} 10" preserveAspectRatio="none" role="img"><title>${title}</title><desc>${first === null ? 'No token arrived.' : `First token after ${duration(input.firstTokenMs)}.`}</desc><path class="bar-track" d="M0 0H${full}V10H0Z"/><path class="${input.isFailed ? 'bar-lost' : 'bar-candidate'}" d="M${n(Math.min(from, full - 4))} 0H${n(Math.min(to, full))}V10H${n(Math.min(from, full - 4))}Z"/>${first === null ? null : html`<path class="bar-tick" d="M${n(Math.min(first, full - 4))} 0V10"/>`}</svg>`
 }
 
 /** Part of a whole, such as answered of planned. */

@@ -35,7 +35,7 @@ export function shortNumber(value: number | null): string {
 export function percent(ratio: number | null): string {
   if (ratio === null) return none
   const value = ratio * 100
-  return `${value.toFixed(value !== 0 && Math.abs(value) < 1 ? 2 : 1)}${space}%`
+  return `${value.toFixed(value !== 0 && Math.abs(value) < 1 ? 2 : 1).replace('-', minus)}${space}%`
 }
 
 /** A relative change with its interval: "+12.0 % (95 %: +9.1 % to +15.0 %)". */
@@ -47,7 +47,8 @@ export function relativeChange({
   readonly interval: readonly [number, number] | null
 }): string {
   if (change === null) return 'cannot be told'
-  const range = interval === null ? '' : ` (95${space}%: ${signedPercent(interval[0])} to ${signedPercent(interval[1])})`
+  const range =
+    interval === null ? '' : ` (95${space}%: ${signedPercent(interval[0])} to ${signedPercent(interval[1])})`
   return `${signedPercent(change)}${range}`
 }
 
@@ -157,6 +158,12 @@ export function dateTime(at: number): string {
   return `${date.getUTCDate()} ${months[date.getUTCMonth()]} ${date.getUTCFullYear()}, ${clock} UTC`
 }
 
+/** "23 Nov", UTC. */
+export function dayMonth(at: number): string {
+  const date = new Date(at)
+  return `${date.getUTCDate()} ${months[date.getUTCMonth()]}`
+}
+
 const metricWords: Readonly<Record<string, string>> = {
   error_rate: 'Error rate',
   refusal_rate: 'Refusal rate',
@@ -168,6 +175,9 @@ const metricWords: Readonly<Record<string, string>> = {
   json_validity: 'JSON validity',
   llm_judge: 'LLM judge',
   grounding: 'Grounding',
+  mean_score: 'Mean score of the evaluators',
+  rating: 'Ratings by people',
+  complaints: 'Requests people complained about',
 }
 
 /** A metric's name for people; an evaluator nobody named here keeps its own. */

@@ -1,14 +1,19 @@
 import type Handlebars from 'handlebars'
-import { progressBar, spanBar, trafficBar, winBar } from './bars.ts'
+import { progressBar, trafficBar, winBar } from './bars.ts'
 import { boundPlot, intervalPlot } from './charts.ts'
 import type { SliceRow } from './eval-run-view.ts'
 import * as format from './format.ts'
 import { iconNames, type Mark, type MarkKind, markOf, proposalMark } from './marks.ts'
 import { html, type Markup, textNode } from './markup.ts'
+import type { MixPart } from './report-window-view.ts'
 import { differenceLimit, requirementWords } from './requirement.ts'
+import { savingsChart } from './savings-chart.ts'
+import { qualityPlot, savedPlot } from './savings-plots.ts'
+import type { PreviousComparison, QualityLine } from './savings-view.ts'
 import { sequenceChart } from './sequence-chart.ts'
 import type { ActionView, AnswerView, CaseView, GatePoint, GateRow, TrafficView } from './view-parts.ts'
 import type { ConvergenceView, TimelineRow } from './views.ts'
+import { waterfall } from './waterfall.ts'
 import { wordDiff } from './word-diff.ts'
 
 /**
@@ -139,6 +144,14 @@ function sliceTone(row: SliceRow): string {
   return row.interval[0] > 0 ? 'good' : 'quiet'
 }
 
+/** Parts of a mix in one line: "p/strong 82.0 %, p/cheap 18.0 %"; a single one needs no share. */
+function mixWords(parts: readonly MixPart[]): string {
+  if (parts.length === 1 || parts.every((part) => part.requests === 0)) {
+    return parts.map((part) => part.name ?? 'none given').join(', ')
+  }
+  return parts.map((part) => `${part.name ?? 'none given'} ${format.percent(part.ratio)}`).join(', ')
+}
+
 /** What a client got: below 400 answered, 499 gone, else an error. */
 function httpMark(status: number): Markup {
   if (status < 400) return html`<span class="mark tone-info">${icon('check')}${status} answered</span>`
@@ -162,6 +175,10 @@ export function registerHelpers(engine: typeof Handlebars): void {
     words: format.words,
     windowWords: format.windowWords,
     dateTime: format.dateTime,
+    dayMonth: format.dayMonth,
+    moneyGain: (microUsd: number) => `${microUsd < 0 ? '' : '+'}${format.money(microUsd)}`,
+    moneyRange: (range: readonly [number, number]) => `${format.money(range[0])} to ${format.money(range[1])}`,
+    mixWords,
     showNumber: format.shortNumber,
     changeWords: (forecast: Parameters<typeof format.relativeChange>[0]) => format.relativeChange(forecast),
     short: (text: string) => text.slice(0, 12),
@@ -202,8 +219,10 @@ export function registerHelpers(engine: typeof Handlebars): void {
       sequenceChart({ ...row, limit: differenceLimit(row), tone: markOf('verdict', row.verdict).tone }),
     liveBar,
     winBar,
-    spanBar: (attempt: Parameters<typeof spanBar>[0] & { errorClass: string | null }, totalMs: number) =>
-      spanBar({ ...attempt, totalMs, isFailed: attempt.errorClass !== null }),
+    waterfall,
+    savingsChart,
+    savedPlot: (row: PreviousComparison) => savedPlot(row),
+    qualityPlot: (row: QualityLine) => qualityPlot(row),
     progressBar: (part: number, whole: number, label: string) => progressBar({ part, whole, label }),
     answerText,
     bodyText: textNode,
@@ -226,6 +245,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
     not: (a: unknown) => a !== true,
     present: (value: unknown) => value !== null && value !== undefined,
     isNegative: (value: number) => value < 0,
+    isPart: (ratio: number) => ratio < 1,
     several: (list: readonly unknown[]) => list.length > 1,
     longer: (list: readonly unknown[], than: number) => list.length > than,
   }

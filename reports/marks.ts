@@ -85,6 +85,18 @@ const marks = {
     failed: { icon: 'cross', word: 'Failed', tone: 'bad' },
     cancelled: { icon: 'stop', word: 'Cancelled', tone: 'quiet' },
   },
+  candidate: {
+    answered: { icon: 'check', word: 'Answered', tone: 'info' },
+    tried: { icon: 'cross', word: 'Tried', tone: 'bad' },
+    first: { icon: 'dot', word: 'Chosen', tone: 'info' },
+    eligible: { icon: 'ring', word: 'Eligible', tone: 'quiet' },
+    excluded: { icon: 'slash', word: 'Excluded', tone: 'warn' },
+  },
+  change: {
+    fell: { icon: 'cross', word: 'Fell', tone: 'bad' },
+    rose: { icon: 'check', word: 'Rose', tone: 'good' },
+    not_shown: { icon: 'question', word: 'No change shown', tone: 'quiet' },
+  },
   version: {
     stable: { icon: 'check', word: 'Stable', tone: 'good' },
     previous: { icon: 'undo', word: 'Previous', tone: 'quiet' },

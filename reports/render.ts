@@ -7,7 +7,18 @@ import { visibleView } from './visible.ts'
 
 type Template = Handlebars.TemplateDelegate<{ shell: Shell; view: unknown; page: PageName; isLive: boolean }>
 
-const pageNames = ['overview', 'route', 'proposal', 'eval-run', 'decisions', 'decision', 'login', 'error'] as const
+const pageNames = [
+  'overview',
+  'route',
+  'proposal',
+  'eval-run',
+  'decisions',
+  'decision',
+  'inventory',
+  'savings',
+  'login',
+  'error',
+] as const
 const strict = { strict: true, preventIndent: true } as const
 const folder = new URL('./templates/', import.meta.url)
 let compiled: ReadonlyMap<PageName, Template> | null = null

@@ -112,7 +112,7 @@ export function savingsCsv(report: SavingsReport): string {
 }
 
 function mix(parts: readonly MixPart[]): string {
-  return parts.map((part) => `${part.name ?? '(none)'} ${Math.round(part.share * 100)}%`).join('; ')
+  return parts.map((part) => `${part.name ?? '(none)'} ${Math.round(part.ratio * 100)}%`).join('; ')
 }
 
 function usd(microUsd: number | null): number | null {

@@ -25,5 +25,5 @@ export interface MixPart {
   readonly name: string | null
   readonly requests: number
   /** 0..1 */
-  readonly share: number
+  readonly ratio: number
 }

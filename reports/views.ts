@@ -1,6 +1,8 @@
 import type { DecisionsView, DecisionView } from './decision-view.ts'
 import type { EvalRunView } from './eval-run-view.ts'
 import type { ImpactView } from './impact-view.ts'
+import type { InventoryView } from './inventory-view.ts'
+import type { SavingsView } from './savings-view.ts'
 import type {
   ActionView,
   DiffView,
@@ -38,6 +40,8 @@ export interface PageViews {
   readonly 'eval-run': EvalRunView
   readonly decisions: DecisionsView
   readonly decision: DecisionView
+  readonly inventory: InventoryView
+  readonly savings: SavingsView
   readonly login: LoginView
   readonly error: ErrorView
 }

@@ -3,25 +3,69 @@ import { InterlockError } from '#domain/errors.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { created, type Operation, ok } from '#http/operation.ts'
 import { inTransaction } from '#store/database.ts'
+import { readRequestScores } from '#store/decision-scores.ts'
+import { decisionSentence } from '#store/decision-words.ts'
 import { listDecisions, readDecision } from '#store/decisions.ts'
 import { insertFeedback, readFeedback, type StoredFeedback } from '#store/feedback.ts'
-import {
-  idSchema,
-  iso,
-  modelRefSchema,
-  pageSchema,
-  requestIdSchema,
-  sinceSchema,
-  timeSchema,
-  usd,
-  versionSchema,
-} from './common-schemas.ts'
+import { idSchema, iso, pageSchema, requestIdSchema, timeSchema, usd } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
-import { toMs } from './query-time.ts'
+import { decisionFilter, decisionQuery } from './decision-query.ts'
 
 const signals = ['rating', 'refusal', 'escalation', 'correction', 'hallucination', 'ticket'] as const
 const text = { type: ['string', 'null'] } as const
 const number = { type: ['number', 'null'] } as const
+
+const exclusionSchema = {
+  type: 'object',
+  properties: { model: { type: 'string' }, by: { type: 'string' }, detail: { type: 'string' } },
+  required: ['model', 'by', 'detail'],
+} as const
+
+const attemptSchema = {
+  type: 'object',
+  properties: {
+    model: { type: 'string' },
+    provider: { type: 'string' },
+    startMs: { type: 'number', description: 'since the request arrived' },
+    endMs: { type: 'number' },
+    firstTokenMs: number,
+    waitMs: { type: 'number', description: 'slept before it' },
+    status: { type: ['integer', 'null'], description: 'of the provider; null: none arrived' },
+    errorClass: { ...text, description: 'null: answered' },
+    isFallback: { type: 'boolean' },
+    costUsd: { ...number, description: 'null: unpriced or unknown' },
+  },
+  required: ['model', 'provider', 'startMs', 'endMs', 'firstTokenMs', 'waitMs', 'status', 'errorClass', 'costUsd'],
+} as const
+
+const warningSchema = {
+  type: 'object',
+  properties: { model: { type: 'string' }, field: { type: 'string' }, detail: { type: 'string' } },
+  required: ['model', 'field', 'detail'],
+} as const
+
+const scoringSchema = {
+  type: 'object',
+  properties: {
+    state: { enum: ['none', 'waiting', 'scored'], description: 'none: not drawn, or no rollout' },
+    stage: text,
+    scores: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          arm: { enum: ['baseline', 'candidate'] },
+          evaluator: { type: 'string' },
+          status: { enum: ['scored', 'missing', 'failed'] },
+          value: number,
+          reason: text,
+        },
+        required: ['arm', 'evaluator', 'status', 'value', 'reason'],
+      },
+    },
+  },
+  required: ['state', 'stage', 'scores'],
+} as const
 
 const decisionProperties = {
   requestId: { type: 'string' },
@@ -41,8 +85,8 @@ const decisionProperties = {
   model: text,
   provider: text,
   eligible: { type: 'array', items: { type: 'string' } },
-  excluded: { type: 'array', items: { type: 'object' } },
-  attempts: { type: 'array', items: { type: 'object' } },
+  excluded: { type: 'array', items: exclusionSchema },
+  attempts: { type: 'array', items: attemptSchema },
   isFallback: { type: 'boolean' },
   status: { type: 'integer' },
   errorCode: text,
@@ -54,12 +98,20 @@ const decisionProperties = {
   keyId: { type: 'string' },
   metadata: { type: 'object', additionalProperties: { type: 'string' } },
   facts: { type: 'object' },
+  endpoint: { enum: ['chat', 'responses', 'messages', 'embeddings'] },
+  classification: { type: ['object', 'null'], description: 'how the task is known; null in old records' },
+  live: { type: 'object', description: 'the live statistics that were consulted' },
+  warnings: { type: 'array', items: warningSchema },
+  priceVersion: {
+    type: ['integer', 'null'],
+    description: 'of the price behind costUsd; null: unpriced, or an old record',
+  },
 } as const
 
 const decisionSchema = {
   type: 'object',
   properties: decisionProperties,
-  required: ['requestId', 'at', 'route', 'version', 'arm', 'model', 'status', 'attempts', 'costUsd', 'totalMs'],
+  required: Object.keys(decisionProperties),
 } as const
 
 const feedbackSchema = {
@@ -87,28 +139,15 @@ export const decisionOperations: readonly Operation<ControlDeps>[] = [
     summary: 'Lists decisions of the gateway, newest first',
     query: {
       ...pageQuery,
-      // A model that is addressed directly is its own route.
-      route: { type: 'string', minLength: 1, maxLength: 264 },
-      version: versionSchema,
-      arm: { enum: ['baseline', 'candidate'] },
-      model: modelRefSchema,
-      proposal: idSchema,
-      since: sinceSchema,
-      until: sinceSchema,
+      ...decisionQuery,
     },
     responses: { 200: { description: 'a page', schema: pageSchema(decisionSchema) } },
     handle: async (deps, { query }) => {
-      const { limit = 50, cursor, route, version, arm, model, proposal, since, until } = query
+      const { limit = 50, cursor, ...filter } = query
       const place = decodeCursor(cursor, ['number', 'string'])
       const rows = await listDecisions(deps.db, {
+        ...(await decisionFilter(deps.db, filter)),
         limit: limit + 1,
-        ...(route !== undefined && { route }),
-        ...(version !== undefined && { version }),
-        ...(arm !== undefined && { arm }),
-        ...(model !== undefined && { model }),
-        ...(proposal !== undefined && { proposalId: proposal }),
-        ...(since !== undefined && { since: toMs('since', since) }),
-        ...(until !== undefined && { until: toMs('until', until) }),
         ...(place && { after: { at: place[0], requestId: place[1] } }),
       })
       return ok(pageOf(rows, limit, { item: decisionView, place: (row) => [row.at, row.requestId] }))
@@ -120,21 +159,31 @@ export const decisionOperations: readonly Operation<ControlDeps>[] = [
     path: '/api/decisions/{requestId}',
     action: 'read',
     tag: 'decisions',
-    summary: 'Reads a decision with its attempts and the feedback there is',
+    summary: 'Reads a decision with its attempts, and the scores and feedback there are so far',
     params: { requestId: requestIdSchema },
     responses: {
       200: {
         description: 'the decision',
         schema: {
           ...decisionSchema,
-          properties: { ...decisionProperties, feedback: { type: 'array', items: feedbackSchema } },
+          properties: {
+            ...decisionProperties,
+            why: { type: 'string', description: 'why this model, one sentence' },
+            scoring: scoringSchema,
+            feedback: { type: 'array', items: feedbackSchema },
+          },
+          required: [...decisionSchema.required, 'why', 'scoring', 'feedback'],
         },
       },
     },
     handle: async (deps, { params: { requestId } }) => {
       const decision = await existing(deps, requestId)
-      const feedback = await readFeedback(deps.db, requestId)
-      return ok({ ...decisionView(decision), feedback: feedback.map(feedbackView) })
+      const [feedback, scoring] = await Promise.all([
+        readFeedback(deps.db, requestId),
+        readRequestScores(deps.db, requestId, decision.proposal),
+      ])
+      const why = decisionSentence(decision)
+      return ok({ ...decisionView(decision), why, scoring, feedback: feedback.map(feedbackView) })
     },
   }),
   operation({
@@ -187,8 +236,18 @@ function noDecision(requestId: string): InterlockError {
   return new InterlockError('NOT_FOUND', message)
 }
 
-function decisionView({ costMicroUsd, at, ...decision }: DecisionRecord) {
-  return { ...decision, at: iso(at), costUsd: usd(costMicroUsd) }
+function decisionView({ costMicroUsd, at, attempts, ...decision }: DecisionRecord) {
+  return {
+    ...decision,
+    at: iso(at),
+    // Absent in records of older versions: nobody waited, and the cost is not known.
+    attempts: attempts.map(({ costMicroUsd: cost = null, waitMs = 0, ...attempt }) => ({
+      ...attempt,
+      waitMs,
+      costUsd: usd(cost),
+    })),
+    costUsd: usd(costMicroUsd),
+  }
 }
 
 function feedbackView({ at, ...feedback }: StoredFeedback) {

@@ -1,35 +1,19 @@
-import type { IncomingMessage } from 'node:http'
 import { type Request, type Response, Router } from 'express'
 import { InterlockError } from '#domain/errors.ts'
-import type { Caller } from '#domain/snapshot.ts'
-import { decodeCursor, encodeCursor } from '#http/cursor.ts'
 import type { ErrorPage } from '#http/error-handler.ts'
 import { requireRole } from '#http/permissions.ts'
 import { assets } from '#reports/assets.ts'
 import type { EvalRunView } from '#reports/eval-run-view.ts'
 import { renderPage } from '#reports/render.ts'
-import type { PageName, PageViews } from '#reports/views.ts'
-import type { Database } from '#store/database.ts'
 import type { PageScope } from '#store/page-fingerprint.ts'
-import { type DecisionFilters, readDecisionsView, readDecisionView } from '#store/report-view-decisions.ts'
 import { latestRunOf, readEvalRunView } from '#store/report-view-eval-run.ts'
 import { readOverview } from '#store/report-view-overview.ts'
 import { readProposalView } from '#store/report-view-proposal.ts'
 import { readRouteView } from '#store/report-view-route.ts'
-import { readStaleness } from '#store/report-views.ts'
 import { createPageEvents } from './page-events.ts'
+import { notFound, page, param, queryText, type ReportPagesDeps, show } from './page-shell.ts'
+import { mountRecordPages } from './record-pages.ts'
 import { proposalActions, routeRollback } from './report-actions.ts'
-
-export interface ReportPagesDeps {
-  readonly db: Database
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number
-  /** null: nobody is logged in. */
-  readonly viewerOf: (req: IncomingMessage) => Caller | null
-  readonly csrfOf: (req: IncomingMessage) => string
-  /** A gateway not heard from for longer serves the baseline only. */
-  readonly leaseMs?: number
-}
 
 const defaultLeaseMs = 15_000
 /** Finished runs do not change: their views are kept, so that a large report is summed up once. */
@@ -44,7 +28,7 @@ export function reportPages(deps: ReportPagesDeps): Router {
   router.get('/assets/:name', (req, res) => sendAsset(req, res))
   mountRolloutPages(router, deps)
   mountRunPages(router, deps)
-  mountDecisionPages(router, deps)
+  mountRecordPages(router, deps)
   mountLiveStreams(router, deps)
   return router
 }
@@ -103,24 +87,6 @@ function mountRunPages(router: Router, deps: ReportPagesDeps): void {
   page(router, deps, '/eval-runs/:id', (req, res) => showRun(req, res, param(req, 'id')))
 }
 
-function mountDecisionPages(router: Router, deps: ReportPagesDeps): void {
-  page(router, deps, '/decisions', async (req, res) => {
-    const filters = filtersOf(req)
-    const place = decodeCursor(queryText(req, 'cursor') || undefined, ['number', 'string'])
-    const after = place === undefined ? null : { atMs: place[0], requestId: place[1] }
-    const { view, next } = await readDecisionsView(deps.db, filters, after)
-    const nextUrl = next === null ? null : decisionsUrl(filters, encodeCursor([next.atMs, next.requestId]))
-    await show(deps, req, res, { page: 'decisions', view: { ...view, nextUrl }, title: 'Decisions' })
-  })
-
-  page(router, deps, '/decisions/:id', async (req, res) => {
-    const id = param(req, 'id')
-    const view = await readDecisionView(deps.db, id)
-    if (view === null) throw notFound('decision', id)
-    await show(deps, req, res, { page: 'decision', view, title: `Decision ${id}` })
-  })
-}
-
 function mountLiveStreams(router: Router, deps: ReportPagesDeps): void {
   const events = createPageEvents(deps.db)
   for (const [path, scopeOf] of liveScopes) {
@@ -145,43 +111,6 @@ const liveScopes: readonly (readonly [string, (req: Request) => PageScope])[] = 
 
 function liveUrl(kind: 'routes' | 'proposals' | 'eval-runs', name: string): string {
   return `/live/${kind}/${encodeURIComponent(name)}`
-}
-
-/** A page for people who may read: others are sent to log in, and come back. */
-function page(
-  router: Router,
-  deps: ReportPagesDeps,
-  path: string,
-  handle: (req: Request, res: Response) => Promise<void>,
-): void {
-  router.get(path, async (req, res) => {
-    const viewer = deps.viewerOf(req)
-    if (viewer === null) {
-      res.redirect(303, `/login?next=${encodeURIComponent(req.originalUrl)}`)
-      return
-    }
-    requireRole(viewer, 'read')
-    await handle(req, res)
-  })
-}
-
-async function show<N extends PageName>(
-  deps: ReportPagesDeps,
-  req: Request,
-  res: Response,
-  of: { readonly page: N; readonly view: PageViews[N]; readonly title: string; readonly liveUrl?: string },
-): Promise<void> {
-  const nowMs = deps.clock()
-  const staleSeconds = of.liveUrl === undefined ? null : await readStaleness(deps.db, nowMs)
-  const html = renderPage(of.page, of.view, {
-    title: of.title,
-    viewer: deps.viewerOf(req),
-    csrf: deps.csrfOf(req),
-    generatedAt: nowMs,
-    ...(staleSeconds !== null && { staleSeconds }),
-    ...(of.liveUrl !== undefined && { liveUrl: of.liveUrl }),
-  })
-  res.type('html').send(html)
 }
 
 /**
@@ -220,35 +149,4 @@ function sendAsset(req: Request, res: Response): void {
   }
   res.setHeader('content-type', asset.contentType)
   res.end(asset.body)
-}
-
-function filtersOf(req: Request): DecisionFilters {
-  return {
-    route: queryText(req, 'route'),
-    arm: queryText(req, 'arm'),
-    model: queryText(req, 'model'),
-    version: queryText(req, 'version'),
-  }
-}
-
-function decisionsUrl(filters: DecisionFilters, cursor: string): string {
-  const set = Object.entries({ ...filters, cursor }).filter(([, value]) => value !== '')
-  return `/decisions?${new URLSearchParams(set)}`
-}
-
-/** One query parameter; '' when absent, given twice or holding what no database stores. */
-function queryText(req: Request, name: string): string {
-  const value = req.query[name]
-  return typeof value === 'string' && !value.includes('\u0000') ? value.slice(0, 512) : ''
-}
-
-function param(req: Request, name: string): string {
-  const value = req.params[name]
-  const text = typeof value === 'string' ? value : ''
-  if (text.includes('\u0000')) throw new InterlockError('NOT_FOUND', 'there is nothing at this address')
-  return text
-}
-
-function notFound(kind: string, name: string): InterlockError {
-  return new InterlockError('NOT_FOUND', `there is no ${kind} "${name}"`)
 }

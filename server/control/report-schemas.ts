@@ -30,7 +30,7 @@ const windowSchema = closed({
   period: textOrNull,
 })
 
-const mix = list(closed({ name: textOrNull, requests: whole, share: number }))
+const mix = list(closed({ name: textOrNull, requests: whole, ratio: number }))
 
 export const inventorySchema = closed({
   window: windowSchema,

@@ -4,43 +4,22 @@ import type { Arm } from '#domain/evidence.ts'
 import { quietRecord, type RecordedLive } from '#domain/live.ts'
 import type { RecordedFacts } from '#domain/request-facts.ts'
 import type { TaskLabel } from '#domain/task.ts'
+import { type DecisionFilter, type DecisionPlace, pageSql } from './decision-search.ts'
 import type { DecisionsTable, Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-export interface DecisionsPage {
-  readonly route?: string
-  readonly version?: number
-  readonly arm?: string
-  readonly model?: string
-  readonly proposalId?: string
-  /** Half open: at or after `since`, before `until`. Milliseconds since the epoch. */
-  readonly since?: number
-  readonly until?: number
+export interface DecisionsPage extends DecisionFilter {
   readonly limit: number
-  readonly after?: { readonly at: number; readonly requestId: string }
+  readonly after?: DecisionPlace
 }
 
 /** The decision log, newest first. */
-export async function listDecisions(db: Db, page: DecisionsPage): Promise<DecisionRecord[]> {
-  let query = db
-    .selectFrom('decisions')
-    .selectAll()
-    .orderBy('at', 'desc')
-    .orderBy('request_id', 'desc')
-    .limit(page.limit)
-  if (page.route !== undefined) query = query.where('route', '=', page.route)
-  if (page.version !== undefined) query = query.where('version', '=', page.version)
-  if (page.arm !== undefined) query = query.where('arm', '=', page.arm)
-  if (page.model !== undefined) query = query.where('model', '=', page.model)
-  if (page.proposalId !== undefined) query = query.where('proposal_id', '=', page.proposalId)
-  if (page.since !== undefined) query = query.where('at', '>=', new Date(page.since))
-  if (page.until !== undefined) query = query.where('at', '<', new Date(page.until))
-  if (page.after !== undefined) {
-    const { at, requestId } = page.after
-    query = query.where(sql<boolean>`(decisions.at, decisions.request_id) < (${new Date(at)}, ${requestId})`)
-  }
-  return (await query.execute()).map(toDecision)
+export async function listDecisions(db: Db, { limit, after, ...filter }: DecisionsPage): Promise<DecisionRecord[]> {
+  const { rows } = await sql<Selectable<DecisionsTable>>`
+    select d.* from (${pageSql(filter, limit, after ?? null)}) page join decisions d on d.request_id = page.request_id
+    order by d.at desc, d.request_id desc`.execute(db)
+  return rows.map(toDecision)
 }
 
 export async function readDecision(db: Db, requestId: string): Promise<DecisionRecord | null> {

@@ -184,7 +184,7 @@ function routeRow(
     purpose: route.purpose === '' ? null : route.purpose,
     risk: route.risk,
     stableVersion: route.stableVersion,
-    models: models.length > 0 ? models : route.models.map((name) => ({ name, requests: 0, share: 0 })),
+    models: models.length > 0 ? models : route.models.map((name) => ({ name, requests: 0, ratio: 0 })),
     tasks: mixOf(cells, (cell) => cell.task),
     prompts: mixOf(cells, (cell) => cell.prompt),
     workflows: partsOf(context.workflows.map((part) => ({ name: part.workflow, requests: part.requests }))),
@@ -204,7 +204,7 @@ function directRow(row: DirectRow, context: Context): InventoryRow {
     purpose: null,
     risk: null,
     stableVersion: null,
-    models: [{ name: row.model, requests: row.requests, share: 1 }],
+    models: [{ name: row.model, requests: row.requests, ratio: 1 }],
     tasks: [],
     prompts: [],
     workflows: [],
@@ -259,7 +259,7 @@ function partsOf(parts: readonly { readonly name: string | null; readonly reques
   return [...parts]
     .sort((a, b) => b.requests - a.requests || ((a.name ?? '') < (b.name ?? '') ? -1 : 1))
     .slice(0, maxParts)
-    .map((part) => ({ ...part, share: part.requests / all }))
+    .map((part) => ({ ...part, ratio: part.requests / all }))
 }
 
 function byInterest(a: InventoryRow, b: InventoryRow): number {

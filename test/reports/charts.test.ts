@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { progressBar, spanBar, trafficBar, winBar } from '#reports/bars.ts'
+import { progressBar, trafficBar, winBar } from '#reports/bars.ts'
 import { boundPlot, intervalPlot, plotBox } from '#reports/charts.ts'
+import type { AttemptRow } from '#reports/decision-view.ts'
+import { savingsBox, savingsChart } from '#reports/savings-chart.ts'
 import { sequenceBox, sequenceChart } from '#reports/sequence-chart.ts'
+import { waterfall, waterfallBox } from '#reports/waterfall.ts'
 
 const units = fc.constantFrom('score', 'rate', 'ms', 'usd') as fc.Arbitrary<'score'>
 const size = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e7, max: 1e7 })
@@ -155,11 +158,10 @@ describe('bars', () => {
   it('stay in their box for any counts and times', () => {
     const amount = fc.double({ noNaN: true, min: 0, max: 1e9 })
     fc.assert(
-      fc.property(amount, amount, amount, fc.nat(10_000), (a, b, c, shareBp) => {
+      fc.property(amount, amount, fc.nat(10_000), (a, b, shareBp) => {
         const bars = [
           trafficBar({ shareBp, candidateRequests: Math.min(a, b), requests: Math.max(a, b) }),
-          winBar({ wins: a, ties: b, losses: c }),
-          spanBar({ startMs: Math.min(a, b), endMs: Math.max(a, b), firstTokenMs: c, totalMs: b, isFailed: false }),
+          winBar({ wins: a, ties: b, losses: shareBp }),
           progressBar({ part: a, whole: b, label: 'x' }),
         ]
         for (const bar of bars) expectInside(String(bar), 1000, 10)
@@ -170,5 +172,62 @@ describe('bars', () => {
   it('show no candidate where none has traffic', () => {
     expect(String(trafficBar({ shareBp: 0, candidateRequests: 0, requests: 100 }))).not.toContain('bar-candidate')
     expect(String(trafficBar({ shareBp: 500, candidateRequests: 4, requests: 100 }))).toContain('4\u00a0% observed')
+  })
+})
+
+describe('the waterfall of attempts (B7)', () => {
+  const ms = fc.double({ noNaN: true, min: 0, max: 1e7 })
+  const attempt = fc.record({ start: ms, length: ms, wait: ms, first: fc.option(ms), isFailed: fc.boolean() }).map(
+    ({ start, length, wait, first, isFailed }): AttemptRow => ({
+      model: 'provider/some-model-with-a-name-that-is-longer-than-its-place',
+      provider: 'provider',
+      waitMs: wait,
+      startMs: start,
+      endMs: start + length,
+      firstTokenMs: first === null ? null : start + Math.min(first, length),
+      status: null,
+      errorClass: isFailed ? 'timeout' : null,
+      isFallback: false,
+      costMicroUsd: null,
+    }),
+  )
+
+  it('stays in its box for any times, and gives every attempt a bar', () => {
+    fc.assert(
+      fc.property(fc.array(attempt, { minLength: 1, maxLength: 8 }), ms, (attempts, totalMs) => {
+        const svg = String(waterfall(attempts, totalMs))
+        const { width, top, row, bottom } = waterfallBox
+        expectInside(svg, width, top + attempts.length * row + bottom)
+        expect(svg.match(/class="bar-(candidate|lost)"/g)?.length).toBe(attempts.length)
+      }),
+    )
+  })
+
+  it('is not drawn where nobody was asked', () => {
+    expect(waterfall([], 5)).toBeNull()
+  })
+})
+
+describe('cost by day (E3)', () => {
+  it('stays in its box for any amounts, and draws no bar for nothing', () => {
+    const amount = fc.integer({ min: 0, max: 1e12 })
+    const day = fc.record({ at: fc.constant(0), requests: fc.nat(), actualMicroUsd: amount, strongestMicroUsd: amount })
+    fc.assert(
+      fc.property(fc.array(day, { minLength: 1, maxLength: 92 }), (days) => {
+        const svg = String(savingsChart(days))
+        expectInside(svg, savingsBox.width, savingsBox.height)
+        const drawn = days.flatMap((each) => [each.actualMicroUsd, each.strongestMicroUsd]).filter((value) => value > 0)
+        expect(svg.match(/class="bar-(base|candidate)"/g)?.length ?? 0).toBe(drawn.length)
+      }),
+    )
+    expect(savingsChart([])).toBeNull()
+  })
+
+  it('draws what was paid to the height of its amount', () => {
+    const svg = String(savingsChart([{ at: 0, requests: 1, actualMicroUsd: 50, strongestMicroUsd: 100 }]))
+    const [base, paid] = [...svg.matchAll(/class="bar-\w+" d="M[\d.]+ ([\d.]+)V([\d.]+)H/g)].map(
+      (match) => Number(match[1]) - Number(match[2]),
+    )
+    expect((paid ?? 0) / (base ?? 1)).toBeCloseTo(0.5, 2)
   })
 })

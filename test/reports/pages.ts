@@ -12,7 +12,8 @@ import {
   now,
 } from '#test/reports/factories.ts'
 import { aDiff, aGate, aProposal, fourGates } from '#test/reports/proposal-factories.ts'
-import { aDecision, aDecisionsView, aRoute } from '#test/reports/route-factories.ts'
+import { recordPages } from '#test/reports/record-pages.ts'
+import { aRoute } from '#test/reports/route-factories.ts'
 
 /** Text as an attacker would send it: markup, bidi override, escape sequence, zero-width and tag characters. */
 export const hostile =
@@ -230,26 +231,7 @@ export const pages: Readonly<Record<string, () => string>> = {
       }),
       { title: 'Eval report' },
     ),
-  decisions: () => page('decisions', aDecisionsView(), { title: 'Decisions' }),
-  'decisions-empty': () => page('decisions', aDecisionsView({ items: [], nextUrl: null }), { title: 'Decisions' }),
-  decision: () => page('decision', aDecision(), { title: 'Decision req_03' }),
-  'decision-refused': () =>
-    page(
-      'decision',
-      aDecision({
-        sentence: 'No model could answer: every one was excluded.',
-        status: 503,
-        errorCode: 'no_eligible_model',
-        eligible: [],
-        chosen: null,
-        attempts: [],
-        usage: null,
-        metadata: [],
-        feedback: [],
-        totalMs: 2,
-      }),
-      { title: 'Decision req_04' },
-    ),
+  ...recordPages(hostile),
   login: () => page('login', { next: '/proposals/prp_7Hq2', error: null }, { title: 'Log in', viewer: null, csrf: '' }),
   'login-refused': () =>
     page(

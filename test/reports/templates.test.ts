@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { assets, assetUrl } from '#reports/assets.ts'
+import { aDecision, aDecisionsView } from '#test/reports/decision-factories.ts'
 import { anEvalRun } from '#test/reports/eval-run-factories.ts'
 import { anOverview } from '#test/reports/factories.ts'
 import { aProposal } from '#test/reports/proposal-factories.ts'
-import { aDecision, aDecisionsView, aRoute } from '#test/reports/route-factories.ts'
+import { aRoute } from '#test/reports/route-factories.ts'
+import { anInventory, aSavings } from '#test/reports/savings-factories.ts'
 
 const folder = new URL('../../reports/', import.meta.url)
 
@@ -58,7 +60,16 @@ describe('templates', () => {
         }
       }
     }
-    collect([anOverview(), aRoute(), aProposal(), anEvalRun(), aDecisionsView(), aDecision()])
+    collect([
+      anOverview(),
+      aRoute(),
+      aProposal(),
+      anEvalRun(),
+      aDecisionsView(),
+      aDecision(),
+      anInventory(),
+      aSavings(),
+    ])
     expect(helpers.length).toBeGreaterThan(30)
     expect(helpers.filter((name) => fields.has(name))).toEqual([])
   })

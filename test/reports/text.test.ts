@@ -67,6 +67,7 @@ describe('marks', () => {
       'stage done',
       'action advance',
       'action promote',
+      'change rose',
       'version stable',
     ])
   })

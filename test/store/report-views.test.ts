@@ -6,7 +6,6 @@ import { json } from '#store/database.ts'
 import { appendDecision } from '#store/promotion-decisions.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
 import { pairedInterval } from '#store/report-eval-stats.ts'
-import { readDecisionsView, readDecisionView } from '#store/report-view-decisions.ts'
 import { readEvalRunView } from '#store/report-view-eval-run.ts'
 import { readOverview } from '#store/report-view-overview.ts'
 import { readProposalView } from '#store/report-view-proposal.ts'
@@ -354,43 +353,5 @@ describe('an eval run (C8)', () => {
     ])
     expect(pairedInterval({ pairs: 1, difference: 0.1, spread: null })).toBeNull()
     expect(pairedInterval({ pairs: 2, difference: -0.9, spread: 1 })?.[0]).toBe(-1)
-  })
-})
-
-describe('decisions (B7)', () => {
-  it('page backwards without losing or repeating a row, ties of time included', async () => {
-    for (let index = 0; index < 120; index += 1)
-      await seedDecision(database.db, { id: `r${String(index).padStart(3, '0')}`, agoMs: Math.floor(index / 7) })
-    const filters = { route: '', arm: '', model: '', version: '' }
-    const seen: string[] = []
-    let after: { atMs: number; requestId: string } | null = null
-    do {
-      const page: Awaited<ReturnType<typeof readDecisionsView>> = await readDecisionsView(database.db, filters, after)
-      seen.push(...page.view.items.map((item) => item.requestId))
-      after = page.next
-    } while (after !== null)
-    expect(seen.length).toBe(120)
-    expect(new Set(seen).size).toBe(120)
-  })
-
-  it('are narrowed by route, arm, model and version', async () => {
-    await seedDecision(database.db, { id: 'a' })
-    await seedDecision(database.db, { id: 'b', arm: 'candidate', version: 2, model: 'p/cheap' })
-    const of = async (filters: Partial<Record<'route' | 'arm' | 'model' | 'version', string>>) =>
-      (
-        await readDecisionsView(database.db, { route: '', arm: '', model: '', version: '', ...filters }, null)
-      ).view.items.map((item) => item.requestId)
-    expect(await of({ arm: 'candidate' })).toEqual(['b'])
-    expect(await of({ model: 'p/strong' })).toEqual(['a'])
-    expect(await of({ version: '2' })).toEqual(['b'])
-    expect(await of({ route: 'elsewhere' })).toEqual([])
-  })
-
-  it('say in one sentence why this model, and list who was excluded by what', async () => {
-    await seedDecision(database.db, { id: 'a' })
-    const view = await readDecisionView(database.db, 'a')
-    expect(view?.sentence).toBe('p/strong answered (priority: first of the pool).')
-    expect(view?.excluded).toEqual([{ model: 'p/far', by: 'region', detail: 'eu is required' }])
-    expect(await readDecisionView(database.db, 'b')).toBeNull()
   })
 })

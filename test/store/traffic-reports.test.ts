@@ -80,12 +80,12 @@ describe.each(engines())('reports on %s', (engine) => {
         risk: 'low',
         stableVersion: 1,
         models: [
-          { name: 'p/strong', requests: 9, share: 0.75 },
-          { name: 'p/cheap', requests: 3, share: 0.25 },
+          { name: 'p/strong', requests: 9, ratio: 0.75 },
+          { name: 'p/cheap', requests: 3, ratio: 0.25 },
         ],
         tasks: [
-          { name: null, requests: 6, share: 0.5 },
-          { name: 'extraction', requests: 6, share: 0.5 },
+          { name: null, requests: 6, ratio: 0.5 },
+          { name: 'extraction', requests: 6, ratio: 0.5 },
         ],
         prompts: [
           { name: null, requests: 6 },
@@ -157,7 +157,7 @@ describe.each(engines())('reports on %s', (engine) => {
         ['quiet', false, 0],
       ])
       expect(report.rows[1]).toMatchObject({ costMicroUsd: null, latencyP50Ms: null, reasons: [], tasks: [] })
-      expect(report.rows[1]?.models).toEqual([{ name: 'p/strong', requests: 0, share: 0 }])
+      expect(report.rows[1]?.models).toEqual([{ name: 'p/strong', requests: 0, ratio: 0 }])
       expect(report.total.candidates).toBe(1)
     })
   })
