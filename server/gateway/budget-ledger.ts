@@ -13,8 +13,8 @@ const renewAfterMs = 10_000
 const rolloverAheadMs = 60_000
 /** What is known to be used up is asked about at most this often. */
 const askAgainMs = 1_000
-/** A request that would be refused waits at most this long for a last look. */
-const lastLookMs = 250
+/** A request that would be refused waits at most this long for a last look, and not at all where the store just failed. */
+const lastLookMs = 1_000
 const reportsAtOnce = 500
 
 export interface LedgerDeps {
@@ -59,6 +59,8 @@ export class BudgetLedger {
   readonly #due = new Set<BudgetLease>()
   #waiters: Waiter[] = []
   #running: Promise<void> | null = null
+  /** When the store last failed to answer; null: it answered since. */
+  #failedAtMs: number | null = null
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps
@@ -109,6 +111,9 @@ export class BudgetLedger {
     if (used !== undefined) {
       if (this.#isWorthAsking(used)) this.#ask(used)
       return { lease: used, isUnreachable: false }
+    }
+    if (this.#failedAtMs !== null && this.#deps.clock.nowMs() - this.#failedAtMs < askAgainMs) {
+      return { lease: short, isUnreachable: true }
     }
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#giveUp(resolve, short), lastLookMs)
@@ -209,8 +214,10 @@ export class BudgetLedger {
     for (const lease of leases) this.#due.delete(lease)
     try {
       const answers = await this.#deps.source.renewLeases(reports)
+      this.#failedAtMs = null
       this.#take(leases, answers)
     } catch (error) {
+      this.#failedAtMs = this.#deps.clock.nowMs()
       for (const lease of leases) this.#due.add(lease)
       this.#deps.log.warn({ reason: reasonOf(error) }, 'budgets could not be renewed; what is leased is spent')
       this.#serveWaiters(true)
