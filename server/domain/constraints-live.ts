@@ -9,7 +9,7 @@ export const samplesNeeded: Readonly<Record<LatencyQuantile, number>> = { p50: 1
 
 /**
  * Latency ceiling: recent total time. A target with too few recent answers is let through, or no target could ever be measured;
- * one that is excluded gets no more answers, so its measurements are forgotten after six minutes and it is tried again.
+ * one that is excluded gets no more answers, so after six minutes it has too few and is tried again.
  */
 export function excludeByLatency(
   limit: NonNullable<Constraints['maxLatencyMs']>,

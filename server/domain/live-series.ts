@@ -4,8 +4,10 @@ import { mergeSketch, type QuantileSketch, quantilesOf } from './quantile-sketch
 
 /** Measurements are kept by windows of this length, cut at the same wall-clock times on every replica, milliseconds. */
 export const windowMs = 60_000
-/** Windows that count, the current one included: what is older than six minutes is forgotten. */
+/** Windows that count, the current one included: six minutes. */
 export const windowsKept = 6
+/** Older windows count as long as there are too few answers since: a target that is seldom called is not forgotten at once. */
+export const windowsRemembered = 60
 /** A window counts half as much as the one after it, so that an old slowness fades while new answers come in. */
 const fading = 0.5
 /** Fewer answers than this make no quantile. */
@@ -39,6 +41,7 @@ export interface CallOutcome {
 
 /** What is known of a target's recent past. */
 export interface SeriesMeasure {
+  /** Answers of the last six minutes; the quantiles may stand on older ones. */
   readonly samples: number
   readonly ttftSamples: number
   readonly ttftMs: Quantiles | null
@@ -75,7 +78,8 @@ export function windowIndex(nowMs: number): number {
 }
 
 /**
- * Counts a call in the current window and drops the windows that are too old. A clock that steps back counts into the newest.
+ * Counts a call in the current window and drops the windows that are no longer needed. A clock that steps back counts into the
+ * newest.
  *
  * @param windows oldest first; changed in place
  */
@@ -85,7 +89,8 @@ export function addCall(windows: LiveWindow[], nowMs: number, call: CallOutcome)
   if (newest === undefined || newest.index < index) {
     newest = startWindow(index)
     windows.push(newest)
-    while ((windows[0]?.index ?? index) <= index - windowsKept) windows.shift()
+    const oldest = oldestNeeded(windows, index)
+    while ((windows[0]?.index ?? index) < oldest) windows.shift()
   }
   if (call.isAnswered) newest.answered++
   else newest.failed++
@@ -99,33 +104,55 @@ export function addCall(windows: LiveWindow[], nowMs: number, call: CallOutcome)
 }
 
 /**
- * The recent past in numbers: windows in force at `nowMs`, each with half the weight of the one after it. The order of the
- * windows, and whether they are one replica's or several's, makes no difference.
+ * Index of the oldest window that counts: the last six, and before them as many as it takes to have ten answers and, where there
+ * were streams, ten first tokens.
+ */
+export function oldestNeeded(windows: readonly Readonly<LiveWindow>[], newest: number): number {
+  let [samples, ttftSamples, oldest] = [0, 0, newest]
+  for (const { index, total, ttft } of windows.toSorted((a, b) => b.index - a.index)) {
+    const age = newest - index
+    const isLacking = samples < fewestSamples || (ttftSamples < fewestSamples && ttft.total > 0)
+    // All replicas' windows of one minute count, or none.
+    if (age >= windowsRemembered || (age >= windowsKept && !isLacking && index < oldest)) break
+    oldest = Math.min(oldest, index)
+    samples += total.total
+    ttftSamples += ttft.total
+  }
+  return oldest
+}
+
+/**
+ * The recent past in numbers: every window with half the weight of the one after it. The order of the windows, and whether they
+ * are one replica's or several's, makes no difference.
  */
 export function measureWindows(windows: readonly Readonly<LiveWindow>[], nowMs: number): SeriesMeasure {
   const newest = windowIndex(nowMs)
+  const oldest = oldestNeeded(windows, newest)
   const [ttft, total] = [startHistogram(), startHistogram()]
-  const sums = { samples: 0, ttftSamples: 0, answered: 0, failed: 0, inputTokens: 0, cached: 0 }
+  const sums = { samples: 0, ttftSamples: 0, allSamples: 0, allTtft: 0, answered: 0, failed: 0, input: 0, cached: 0 }
   for (const window of windows) {
+    if (window.index < oldest) continue
     const age = Math.max(0, newest - window.index)
-    if (age >= windowsKept) continue
     const weight = fading ** age
     mergeSketch(ttft, window.ttft, weight)
     mergeSketch(total, window.total, weight)
-    sums.samples += window.total.total
-    sums.ttftSamples += window.ttft.total
+    sums.allSamples += window.total.total
+    sums.allTtft += window.ttft.total
     sums.answered += window.answered * weight
     sums.failed += window.failed * weight
-    sums.inputTokens += window.inputTokens * weight
+    sums.input += window.inputTokens * weight
     sums.cached += window.cachedInputTokens * weight
+    if (age >= windowsKept) continue
+    sums.samples += window.total.total
+    sums.ttftSamples += window.ttft.total
   }
   const ended = sums.answered + sums.failed
   return {
     samples: sums.samples,
     ttftSamples: sums.ttftSamples,
-    ttftMs: sums.ttftSamples < fewestSamples ? null : quantilesOf(ttft),
-    totalMs: sums.samples < fewestSamples ? null : quantilesOf(total),
+    ttftMs: sums.allTtft < fewestSamples ? null : quantilesOf(ttft),
+    totalMs: sums.allSamples < fewestSamples ? null : quantilesOf(total),
     errorRate: ended === 0 ? null : sums.failed / ended,
-    cachedShare: sums.inputTokens === 0 ? null : sums.cached / sums.inputTokens,
+    cachedShare: sums.input === 0 ? null : sums.cached / sums.input,
   }
 }

@@ -5,9 +5,9 @@ import {
   type LiveWindow,
   measureWindows,
   nothingMeasured,
+  oldestNeeded,
   type SeriesMeasure,
   windowIndex,
-  windowsKept,
 } from '#domain/live-series.ts'
 import { type QualityBook, qualityFor } from '#domain/quality.ts'
 import type { ModelRef } from '#domain/route.ts'
@@ -154,9 +154,11 @@ export class LiveStats {
       series.others.set(`${bootId} ${window.index}`, window)
       series.isChanged = true
     }
-    const oldest = windowIndex(this.#clock.nowMs()) - windowsKept
+    const newest = windowIndex(this.#clock.nowMs())
     for (const series of this.#allSeries()) {
-      for (const [key, window] of series.others) if (window.index <= oldest) series.others.delete(key)
+      if (series.others.size === 0) continue
+      const oldest = oldestNeeded([...series.own, ...series.others.values()], newest)
+      for (const [key, window] of series.others) if (window.index < oldest) series.others.delete(key)
     }
   }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { type LiveWindow, startWindow, windowIndex, windowsKept } from '#domain/live-series.ts'
+import { type LiveWindow, startWindow, windowIndex, windowsRemembered } from '#domain/live-series.ts'
 import type { TallyRow } from '#domain/quality.ts'
 import { decodeSketch, encodeSketch } from '#domain/quantile-sketch.ts'
 import { type Database, json } from './database.ts'
@@ -46,7 +46,7 @@ export async function writeWindows(
       input_tokens = excluded.input_tokens, cached_input_tokens = excluded.cached_input_tokens,
       updated_at = excluded.updated_at`.execute(db)
   const newest = Math.max(...windows.map(({ window }) => window.index))
-  await sql`delete from live_statistics where window_index < ${newest - 2 * windowsKept}`.execute(db)
+  await sql`delete from live_statistics where window_index < ${newest - windowsRemembered}`.execute(db)
 }
 
 /**
@@ -87,7 +87,7 @@ export function createLiveExchange(db: Database, bootId: string, clock: { nowMs(
   return {
     write: (windows: readonly Omit<StoredWindow, 'bootId'>[]) => writeWindows(db, bootId, windows),
     readOthers: (isAll: boolean) => {
-      const after = windowIndex(clock.nowMs()) - windowsKept
+      const after = windowIndex(clock.nowMs()) - windowsRemembered
       return readWindowsOfOthers(db, { bootId, after, isAll })
     },
     readScores: async (): Promise<readonly TallyRow[] | null> => {

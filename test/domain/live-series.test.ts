@@ -108,10 +108,19 @@ describe('windows of measurements (A7)', () => {
     )
   })
 
-  it('keep six minutes, however long the process lives', () => {
-    const windows: LiveWindow[] = []
-    for (let minute = 0; minute < 100; minute++) addCall(windows, minute * windowMs, call(10))
-    expect(windows).toHaveLength(windowsKept)
+  it('are kept for six minutes, longer only for want of answers, and never for more than an hour', () => {
+    const busy: LiveWindow[] = []
+    const seldom: LiveWindow[] = []
+    for (let minute = 0; minute < 200; minute++) {
+      for (let i = 0; i < 20; i++) addCall(busy, minute * windowMs, call(10))
+      addCall(seldom, minute * windowMs, call(10))
+    }
+    expect(busy).toHaveLength(windowsKept)
+    // Ten answers before the newest window began, and that one.
+    expect(seldom).toHaveLength(11)
+    expect(measureWindows(seldom, 199 * windowMs)).toMatchObject({ samples: windowsKept, totalMs: expect.anything() })
+    expect(measureWindows(seldom, 240 * windowMs)).toMatchObject({ samples: 0, totalMs: expect.anything() })
+    expect(measureWindows(seldom, 259 * windowMs)).toMatchObject({ samples: 0, totalMs: null })
   })
 
   it('count into the newest window when the clock steps back', () => {

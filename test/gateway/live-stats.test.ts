@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { windowMs, windowsKept } from '#domain/live-series.ts'
+import { windowMs, windowsKept, windowsRemembered } from '#domain/live-series.ts'
 import { bookOf } from '#domain/quality.ts'
 import { LiveStats, type TargetOutcome } from '#gateway/live-stats.ts'
 import { type LiveExchange, LiveSync } from '#gateway/live-sync.ts'
@@ -101,7 +101,7 @@ describe('live statistics of targets (A7)', () => {
     expect(live.takeUnsent().length).toBe(33)
   })
 
-  it('forget an old slowness: it weighs less every minute and is gone after six', () => {
+  it('forget an old slowness: it weighs less every minute and is gone after six where there is newer', () => {
     const { call, see, pass } = stats()
     for (let i = 0; i < 20; i++) call('p/a', { totalMs: 5_000 })
     pass(2 * windowMs)
@@ -113,6 +113,9 @@ describe('live statistics of targets (A7)', () => {
     pass((windowsKept - 2) * windowMs)
     expect(see('p/a')?.totalMs?.p95).toBeLessThan(110)
     pass(windowsKept * windowMs)
+    expect(see('p/a')).toMatchObject({ samples: 0 })
+    expect(see('p/a')?.totalMs?.p95).toBeLessThan(110)
+    pass(windowsRemembered * windowMs)
     expect(see('p/a')).toMatchObject({ samples: 0, totalMs: null })
   })
 
@@ -182,7 +185,7 @@ describe.each(engines())('the exchange among replicas on %s (A7, E6)', (engine) 
   })
 
   it('keeps nothing of long ago', async () => {
-    const old = stats(start - 60 * windowMs)
+    const old = stats(start - 2 * windowsRemembered * windowMs)
     old.call('p/old')
     await writeWindows(database.db, 'boot-old', old.live.takeUnsent())
     const now = stats()
