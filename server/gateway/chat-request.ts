@@ -187,7 +187,6 @@ export function bodyFor(request: ChatRequest, parameters: Fields, prompt: Render
     ...additionOf(request.spans, added, false),
     ...promptEdit(request, prompt),
   ]
-  const model = request.spans.fields.find((field) => field.name === 'model')
   return {
     // Made only for adapters that translate: most pass the bytes on.
     get fields() {
@@ -197,14 +196,30 @@ export function bodyFor(request: ChatRequest, parameters: Fields, prompt: Render
         : { ...own, ...added, messages: [...prompt.messages, ...request.messages] }
     },
     bytesFor(name) {
-      if (model === undefined) throw new TypeError('a checked request names its model')
       if (name === request.model && edits.length === 0) return request.bytes
-      return replaceAll(request.bytes, [
-        ...edits,
-        { start: model.valueStart, end: model.end, text: JSON.stringify(name) },
-      ])
+      return replaceAll(request.bytes, [...edits, modelEdit(request, name)])
+    },
+    meteredBytesFor(name) {
+      const counts = countsEdit(request)
+      return counts === null ? null : replaceAll(request.bytes, [...edits, ...counts, modelEdit(request, name)])
     },
   }
+}
+
+function modelEdit(request: ChatRequest, name: string): Replacement {
+  const model = request.spans.fields.find((field) => field.name === 'model')
+  if (model === undefined) throw new TypeError('a checked request names its model')
+  return { start: model.valueStart, end: model.end, text: JSON.stringify(name) }
+}
+
+/** Asks for the counts at the end of a stream, whatever else the client says about it. @returns null where it asks itself */
+function countsEdit({ fields, spans }: ChatRequest): Replacement[] | null {
+  const options = fields['stream_options'] as Fields | null | undefined
+  if (options?.['include_usage'] === true) return null
+  const asked = { ...options, include_usage: true }
+  const field = spans.fields.find(({ name }) => name === 'stream_options')
+  if (field === undefined) return additionOf(spans, { stream_options: asked }, false)
+  return [{ start: field.valueStart, end: field.end, text: JSON.stringify(asked) }]
 }
 
 /** A version's parameters are for its chats; embeddings take those they have. */

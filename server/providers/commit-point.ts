@@ -62,6 +62,7 @@ export class CommitPoint {
         return true
       }
       if (kind === 'done') return this.#finish(event)
+      if (kind === 'hidden') continue
       this.#hold(event)
       if (this.#state === 'held' && (kind === 'content' || this.#isFull())) this.#commit()
     }

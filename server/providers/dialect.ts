@@ -1,9 +1,7 @@
 import type { Warning } from '#domain/decision.ts'
 import type { Provider } from '#domain/snapshot.ts'
-import type { AnswerUsage } from './canonical-answer.ts'
+import type { AnswerUsage, Fields } from './answer-facts.ts'
 import type { ChatBody, ChatCall, ErrorClass, ProviderError } from './provider.ts'
-
-export type Fields = Readonly<Record<string, unknown>>
 
 /** A provider's base URL, taken apart once. */
 export interface BaseAddress {
@@ -45,6 +43,8 @@ export interface Translation {
   readonly body: Buffer
   /** What the provider cannot honour, each with the field at fault. */
   readonly warnings: readonly Warning[]
+  /** Streams: the counts were asked for by the gateway; the event that holds nothing else is not the client's. */
+  readonly isUsageHidden?: boolean
   /** null: the answer is OpenAI's already and passes as it is. */
   readonly answer: AnswerTranslator | null
 }

@@ -40,6 +40,7 @@ export function createHttpProvider(deps: HttpProviderDeps, dialect: Dialect): Ch
   const wire: Wire = {
     deps,
     dialect,
+    unmetered: new Set(),
     baseOf(provider) {
       const base = addresses.get(provider) ?? addressOf(provider)
       addresses.set(provider, base)
@@ -58,6 +59,8 @@ interface Wire {
   readonly deps: HttpProviderDeps
   readonly dialect: Dialect
   readonly baseOf: (provider: Provider) => BaseAddress
+  /** Base URLs of providers that refuse to be asked for the counts of a stream. */
+  readonly unmetered: Set<string>
 }
 
 function addressOf(provider: Provider): BaseAddress {
@@ -213,17 +216,49 @@ async function embed(wire: Wire, dialect: EmbeddingsDialect, call: ModelCall): P
   return { status, body, usage, warnings: translation.warnings, firstByteAtMs }
 }
 
+/** Asks for counts where the client did not; a provider that refuses the question is not asked again. */
 async function stream(wire: Wire, call: ChatCall): Promise<ChatStream> {
-  const { body, warnings, answer } = wire.dialect.translate(call, true, wire.deps.clock.nowMs())
+  const { baseUrl } = call.provider
+  if (wire.unmetered.has(baseUrl)) return streamOnce(wire, withoutCounts(call))
+  try {
+    return await streamOnce(wire, call)
+  } catch (error) {
+    if (call.body.meteredBytesFor === undefined || !refusesCounts(error)) throw error
+    wire.unmetered.add(baseUrl)
+    return streamOnce(wire, withoutCounts(call))
+  }
+}
+
+function withoutCounts(call: ChatCall): ChatCall {
+  const { body } = call
+  return {
+    ...call,
+    body: {
+      bytesFor: (model) => body.bytesFor(model),
+      get fields() {
+        return body.fields
+      },
+    },
+  }
+}
+
+function refusesCounts(error: unknown): boolean {
+  if (!(error instanceof ProviderError) || (error.status !== 400 && error.status !== 422)) return false
+  return /stream_options|include_usage/.test(`${error.upstream?.param} ${error.upstream?.message}`)
+}
+
+async function streamOnce(wire: Wire, call: ChatCall): Promise<ChatStream> {
+  const { body, warnings, answer, isUsageHidden = false } = wire.dialect.translate(call, true, wire.deps.clock.nowMs())
   const path = wire.dialect.path(wire.baseOf(call.provider), call.model, true)
   const request = requestOf(wire, call, path, body, true)
-  return openStream(wire, request, { answer, warnings, isKept: call.isKept })
+  return openStream(wire, request, { answer, warnings, isKept: call.isKept, isUsageHidden })
 }
 
 interface StreamWish {
   readonly answer: AnswerTranslator | null
   readonly warnings: readonly Warning[]
   readonly isKept: boolean
+  readonly isUsageHidden: boolean
 }
 
 function openStream(wire: Wire, request: ExchangeRequest, wish: StreamWish): Promise<ChatStream> {
@@ -238,7 +273,7 @@ function openStream(wire: Wire, request: ExchangeRequest, wish: StreamWish): Pro
         status = answered
         headers = fields
         if (status !== 200 || !isEventStream(fields)) return
-        const reader = new StreamReader(wish.isKept, status)
+        const reader = new StreamReader(wish.isKept, status, wish.isUsageHidden)
         const point = new CommitPoint(reader, status, {
           onCommit() {
             exchange.commit()

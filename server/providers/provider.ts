@@ -73,6 +73,11 @@ export interface AttemptLimits {
 export interface ChatBody {
   /** The request with the provider's own name of the model in it, other fields as the client wrote them. */
   bytesFor(model: string): Buffer
+  /**
+   * A streamed request that asks for the counts at its end, which the client did not. null: it asks itself; absent: nobody is to
+   * ask.
+   */
+  meteredBytesFor?(model: string): Buffer | null
   /** The same, parsed, for adapters that translate. */
   readonly fields: Readonly<Record<string, unknown>>
 }

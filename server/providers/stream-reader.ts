@@ -6,9 +6,10 @@ import { errorOfEvent, upstreamErrorIn } from './upstream-errors.ts'
 /**
  * What one event is to the answer.
  * content: carries part of the answer (text, reasoning, refusal, a tool call) or its finish. filler: nothing yet (a role,
- * an empty delta, a comment). done: the terminal marker. Anything else is an error.
+ * an empty delta, a comment). done: the terminal marker. hidden: counts that only the gateway asked for. Anything else is an
+ * error.
  */
-export type EventKind = 'content' | 'filler' | 'done'
+export type EventKind = 'content' | 'filler' | 'done' | 'hidden'
 
 /** Where a chunk needs parsing even if only metering looks at it: a finish, a usage, an error or a refusal that is not null. */
 const suspicious = /"(?:finish_reason|usage|refusal)"\s*:\s*(?!null)|"error"/
@@ -28,6 +29,7 @@ interface ToolCallParts {
 export class StreamReader {
   readonly #isKept: boolean
   readonly #status: number
+  readonly #isUsageHidden: boolean
   readonly #texts: string[] = []
   readonly #toolCalls = new Map<number, ToolCallParts>()
   #outputCharacters = 0
@@ -35,9 +37,11 @@ export class StreamReader {
   #refusal = ''
   #usage: Usage | null = null
 
-  constructor(isKept: boolean, status: number) {
+  /** @param isUsageHidden the client did not ask for the event that holds nothing but counts */
+  constructor(isKept: boolean, status: number, isUsageHidden = false) {
     this.#isKept = isKept
     this.#status = status
+    this.#isUsageHidden = isUsageHidden
   }
 
   get hasFinished(): boolean {
@@ -87,6 +91,7 @@ export class StreamReader {
   #readChunk(chunk: Readonly<Record<string, unknown>>): EventKind {
     this.#usage = readUsage(chunk['usage']) ?? this.#usage
     const choices = Array.isArray(chunk['choices']) ? chunk['choices'] : []
+    if (this.#isUsageHidden && choices.length === 0 && isObject(chunk['usage'])) return 'hidden'
     let kind: EventKind = 'filler'
     for (const choice of choices) {
       if (!isObject(choice)) continue
