@@ -51,17 +51,18 @@ export function decide(
   const { prompt, refusal } = promptFor(split.version, { snapshot, caller, request, facts: asked })
   const facts = withPrompt(asked, prompt)
   const base = { requestId, endpoint, atMs, startedAtMs, snapshot, caller, request, facts, patterns, prompt, isDirect }
+  const allowed = () => state.allowances.view({ caller, route: entry.name, facts, snapshot })
   const decideAs = (task: Awaited<ReturnType<typeof classify>>): Chat => {
     const random = state.random()
     const live: LiveView = {
       openCircuits: state.user.circuits.open(startedAtMs),
       targets: state.user.live.view(task.task, facts.metadata['region']),
-      ...state.allowances.view({ caller, route: entry.name, facts, snapshot }),
+      ...allowed(),
     }
     const targets = decideTargets({ catalogue: snapshot, request: facts, version: split.version, task, random, live })
     const decision = withoutPrompt(decisionOf(split, targets), refusal)
     return { ...base, random, live: recordLive(live, targets.consulted), decision, isMirrored: false }
   }
-  const task = classify(state.tasks, { version: split.version, snapshot, caller, request, facts: asked })
+  const task = classify(state.tasks, { version: split.version, snapshot, caller, request, facts: asked, allowed })
   return task instanceof Promise ? task.then(decideAs) : decideAs(task)
 }

@@ -1,7 +1,8 @@
+import type { LiveView } from '#domain/live.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteVersion } from '#domain/route.ts'
 import type { Caller, RouteEntry, Snapshot } from '#domain/snapshot.ts'
-import { classifierModelOf, defaultLabelOf, type TaskLabel, unknownLabelOf } from '#domain/task.ts'
+import { classifierModelOf, type TaskLabel, unknownLabelOf } from '#domain/task.ts'
 import type { TaskClassifier } from '#providers/task-classifier.ts'
 import type { ChatRequest } from './chat-request.ts'
 import { checkGuardrails } from './guardrails.ts'
@@ -14,6 +15,8 @@ export interface Unclassified {
   readonly caller: Caller
   readonly request: ChatRequest
   readonly facts: RequestFacts
+  /** What its budgets and limits leave; absent: not asked, for what is no user's request. */
+  readonly allowed?: () => Pick<LiveView, 'budgetLeftMicroUsd' | 'limitedProviders'>
 }
 
 /**
@@ -22,16 +25,28 @@ export interface Unclassified {
  */
 export function classify(tasks: TaskClassifier, of: Unclassified): TaskLabel | Promise<TaskLabel> {
   const { version, snapshot, caller, request, facts } = of
-  const asked = classifierModelOf(version.spec)
-  // Nobody sees what no provider may see. The request is refused for it a little later, when it is known whom that counts against.
-  if (asked !== null && checkGuardrails({ ...of, decision: { version, rollout: null } }) !== null) {
-    return defaultLabelOf(
-      version.spec,
-      `${version.spec.task?.classifier?.kind} ${asked}`,
-      'the request is blocked: it is shown to nobody',
-    )
+  return tasks.identify({
+    version,
+    catalogue: snapshot,
+    facts,
+    messages: request.messages,
+    scope: caller.keyId,
+    objection: () => objectionTo(of),
+  })
+}
+
+/** Nobody is shown, and nothing is spent on, what will be refused a little later, when it is known whom that counts against. */
+function objectionTo(of: Unclassified): string | null {
+  const { version, snapshot, allowed } = of
+  if (checkGuardrails({ ...of, decision: { version, rollout: null } }) !== null) {
+    return 'the request is blocked: it is shown to nobody'
   }
-  return tasks.identify({ version, catalogue: snapshot, facts, messages: request.messages, scope: caller.keyId })
+  if (allowed === undefined) return null
+  const { budgetLeftMicroUsd, limitedProviders } = allowed()
+  if (budgetLeftMicroUsd !== null && budgetLeftMicroUsd <= 0) return 'the budget is used up'
+  const provider = snapshot.models.get(classifierModelOf(version.spec) ?? '')?.provider
+  const limit = provider === undefined ? undefined : limitedProviders.get(provider)
+  return limit === undefined ? null : `its provider takes no more now: ${limit}`
 }
 
 /** A label that the route does not know is an error that names those it knows. */

@@ -40,6 +40,8 @@ export interface Unidentified {
   readonly messages: readonly unknown[]
   /** Whose request it is: nobody is answered from what another asked. */
   readonly scope: string
+  /** Why no provider may be asked about it now; null: nothing stands in the way. Called only where one would be. */
+  readonly objection?: () => string | null
 }
 
 /**
@@ -102,6 +104,8 @@ export class TaskClassifier {
     const fallBack = (note: string) => defaultLabelOf(version.spec, name, note)
     const text = taskText(request.messages)
     if (text.trim() === '') return fallBack('there is no text to read')
+    const objection = request.objection?.() ?? null
+    if (objection !== null) return fallBack(objection)
     const barred = classifierExclusions(version.spec, classifier, facts, catalogue)
     if (barred.length > 0) {
       const reasons = [...new Set(barred.map((exclusion) => `${exclusion.by}: ${exclusion.detail}`))].join('; ')

@@ -2,7 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { liveOfRecord } from '#domain/live.ts'
 import { factsOfRecord } from '#domain/request-facts.ts'
 import { decideTargets } from '#domain/routing.ts'
+import { Allowances, aloneSource } from '#gateway/allowances.ts'
 import { answers, type Behaviour, fails, hangs, sends, type UpstreamCall } from '#test/support/fake-upstream.ts'
+import { silentLog } from '#test/support/gateway.ts'
 import { aVersion } from '#test/support/routing.ts'
 import { base, byExamples, byModel, TaskBench } from '#test/support/task-bench.ts'
 
@@ -142,6 +144,31 @@ describe('what a classifier’s provider may see (A3)', () => {
     expect(status).toBe(403)
     expect(bench.tasks.calls).toEqual([])
     expect(record.classification?.note).toBe('the request is blocked: it is shown to nobody')
+  })
+})
+
+describe('what a request may still spend (B5)', () => {
+  const task = { default: 'generation', classifier: byModel }
+  const allowing = (left: Partial<ReturnType<Allowances['view']>>) => {
+    const allowances = new Allowances({ source: aloneSource, clock, log: silentLog })
+    allowances.view = () => ({ budgetLeftMicroUsd: null, limitedProviders: new Map(), ...left })
+    return { allowances }
+  }
+  const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() }
+
+  it.each([
+    ['its budget is used up', { budgetLeftMicroUsd: 0 }, 'the budget is used up'],
+    [
+      'the classifier’s provider is at its limit',
+      { limitedProviders: new Map([['tasks', '600 requests a minute']]) },
+      'its provider takes no more now: 600 requests a minute',
+    ],
+  ])('nobody is asked when %s', async (_name, left, note) => {
+    bench.tasks.otherwise = answers('code')
+    await bench.start({ ...base, task }, {}, allowing(left))
+    const { record } = await bench.ask('x')
+    expect(record.classification).toMatchObject({ by: 'default', note })
+    expect(bench.tasks.calls).toEqual([])
   })
 })
 

@@ -1,5 +1,6 @@
 import type { DecisionRecord } from '#domain/decision.ts'
 import type { RouteSpec } from '#domain/route.ts'
+import type { GatewayDeps } from '#gateway/handler.ts'
 import { answers, type Behaviour, type FakeUpstream, startUpstream } from '#test/support/fake-upstream.ts'
 import { type RunningGateway, startGateway } from '#test/support/gateway.ts'
 import { aCaller, aModel, aProvider, aRollout, aRoute, aSnapshot, aVersion, testKey } from '#test/support/routing.ts'
@@ -98,8 +99,8 @@ export class TaskBench {
     })
   }
 
-  async start(spec: RouteSpec, more: Candidate = {}): Promise<void> {
-    this.#running = await startGateway(this.snapshotOf(spec, more))
+  async start(spec: RouteSpec, more: Candidate = {}, deps: Partial<GatewayDeps> = {}): Promise<void> {
+    this.#running = await startGateway(this.snapshotOf(spec, more), deps)
   }
 
   /** Sends one request and returns its record. */
