@@ -1,6 +1,15 @@
 import type { Usage } from '#domain/decision.ts'
 import type { AnswerFacts } from './provider.ts'
 
+/** A JSON object, parsed. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** Counts of an answer. */
+export interface AnswerUsage extends Usage {
+  /** Of the input tokens: those written to the provider’s cache. */
+  readonly cacheCreationTokens?: number
+}
+
 /** OpenAI's `usage` object; null when it is absent or holds no counts. */
 export function readUsage(value: unknown): Usage | null {
   if (!isObject(value)) return null
@@ -47,12 +56,12 @@ export function textOf(content: unknown): string {
   return content.map((part) => (isObject(part) && typeof part['text'] === 'string' ? part['text'] : '')).join('')
 }
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The JSON object in a text; null: there is none. */
-export function parseObject(text: string): Readonly<Record<string, unknown>> | null {
+export function parseObject(text: string): Fields | null {
   try {
     const parsed: unknown = JSON.parse(text)
     return isObject(parsed) ? parsed : null

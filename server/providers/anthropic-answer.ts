@@ -1,6 +1,6 @@
-import { isObject, parseObject, textOf } from './answer-facts.ts'
-import { type AnswerUsage, ChunkWriter, completionOf } from './canonical-answer.ts'
-import type { Fields, StreamTranslator } from './dialect.ts'
+import { type AnswerUsage, type Fields, isObject, parseObject, textOf } from './answer-facts.ts'
+import { ChunkWriter, completionOf } from './canonical-answer.ts'
+import type { StreamTranslator } from './dialect.ts'
 import { ProviderError } from './provider.ts'
 import { errorOfEvent, upstreamErrorIn } from './upstream-errors.ts'
 

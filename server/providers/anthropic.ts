@@ -1,8 +1,8 @@
-import { isObject, textOf } from './answer-facts.ts'
+import { type Fields, isObject, textOf } from './answer-facts.ts'
 import { AnthropicStream, readMessage } from './anthropic-answer.ts'
 import { asksForUsage } from './canonical-answer.ts'
 import { allowedNames, type Part, readTurns, type ToolCall, type Turn, unsupported } from './chat-messages.ts'
-import type { Dialect, Fields } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
 import { FieldWarnings } from './field-warnings.ts'
 import type { ChatCall } from './provider.ts'
 

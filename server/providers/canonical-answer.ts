@@ -1,12 +1,5 @@
-import type { Usage } from '#domain/decision.ts'
-import type { Fields } from './dialect.ts'
+import type { AnswerUsage, Fields } from './answer-facts.ts'
 import { eventOf } from './sse.ts'
-
-/** Counts of an answer. */
-export interface AnswerUsage extends Usage {
-  /** Of the input tokens: those written to the provider’s cache. */
-  readonly cacheCreationTokens?: number
-}
 
 /** One tool call as an answer carries it. `arguments`: JSON text. */
 export interface AnsweredCall {

@@ -1,5 +1,4 @@
-import { isObject, parseObject, textOf } from './answer-facts.ts'
-import type { Fields } from './dialect.ts'
+import { type Fields, isObject, parseObject, textOf } from './answer-facts.ts'
 import { ProviderError } from './provider.ts'
 
 /** One part of a message as OpenAI's clients write it. `cacheControl`: a mark some clients set for providers that cache on demand. */

@@ -1,6 +1,5 @@
 import type { Warning } from '#domain/decision.ts'
-import { isObject } from './answer-facts.ts'
-import type { Fields } from './dialect.ts'
+import { type Fields, isObject } from './answer-facts.ts'
 import type { ChatCall } from './provider.ts'
 
 /** Read by the gateway itself or by every translation: never a warning. */

@@ -1,7 +1,7 @@
 import type { Warning } from '#domain/decision.ts'
-import { isObject } from './answer-facts.ts'
+import { type Fields, isObject } from './answer-facts.ts'
 import { unsupported } from './chat-messages.ts'
-import type { BaseAddress, EmbeddingsDialect, Fields } from './dialect.ts'
+import type { BaseAddress, EmbeddingsDialect } from './dialect.ts'
 import { ProviderError } from './provider.ts'
 
 /** Gemini's embeddings of many texts at once. It reports no tokens: the answer has no `usage`. */

@@ -1,5 +1,4 @@
-import { isObject } from './answer-facts.ts'
-import type { Fields } from './dialect.ts'
+import { type Fields, isObject } from './answer-facts.ts'
 
 /** Deepest path and longest list that pieces may build. */
 const maxSteps = 32

@@ -1,4 +1,4 @@
-import { isObject, textOf } from './answer-facts.ts'
+import { type Fields, isObject, textOf } from './answer-facts.ts'
 import { asksForUsage } from './canonical-answer.ts'
 import {
   allowedNames,
@@ -10,7 +10,7 @@ import {
   textOfParts,
   unsupported,
 } from './chat-messages.ts'
-import type { BaseAddress, Dialect, ErrorReading, Fields } from './dialect.ts'
+import type { BaseAddress, Dialect, ErrorReading } from './dialect.ts'
 import { FieldWarnings } from './field-warnings.ts'
 import { GeminiStream, readResponse } from './gemini-answer.ts'
 import { geminiEmbeddings } from './gemini-embeddings.ts'

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Provider } from '#domain/snapshot.ts'
-import type { Fields } from '#providers/dialect.ts'
+import type { Fields } from '#providers/answer-facts.ts'
 import {
   Cancellation,
   type ChatAnswer,
@@ -63,6 +63,15 @@ const callOf = (id: string, city: string) => ({
   function: { name: 'get_weather', arguments: JSON.stringify({ city }) },
 })
 
+/** Tokens as the contract compares them. */
+export const counts = (input: number, output: number, cached = 0, reasoning = 0) => ({
+  input,
+  cached,
+  output,
+  reasoning,
+})
+
+/** One grey pixel. */
 export const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII='
 
 /** The requests of the contract, as OpenAI's clients write them. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Dialect, Fields } from '#providers/dialect.ts'
+import type { Fields } from '#providers/answer-facts.ts'
+import type { Dialect } from '#providers/dialect.ts'
 import { ProviderError } from '#providers/provider.ts'
 import { allDialects, hello, sent, translating } from '#test/support/dialects.ts'
 import { noRecordings, readRecordings } from '#test/support/recordings.ts'

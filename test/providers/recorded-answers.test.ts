@@ -4,6 +4,7 @@ import type { Dialect } from '#providers/dialect.ts'
 import { gemini } from '#providers/gemini.ts'
 import { openAi } from '#providers/openai.ts'
 import { type ErrorClass, ProviderError } from '#providers/provider.ts'
+import { errorOfAnswer, isWorthAnotherTarget } from '#providers/upstream-errors.ts'
 import { answered, assembled, streamed } from '#test/support/dialects.ts'
 import type { Json } from '#test/support/json.ts'
 import { noRecordings, type Recording, readRecordings } from '#test/support/recordings.ts'
@@ -168,5 +169,18 @@ describe.skipIf(noRecordings !== null)(`every recorded answer in OpenAI's shape 
     const row = recordings.find((recording) => recording.id === id)
     const { failure, end } = streamed(row?.provider === 'anthropic' ? anthropic : openAi, [row?.stream ?? ''])
     expect((failure ?? end?.error)?.errorClass).toBe(expected)
+  })
+
+  const refused = (noRecordings === null ? readRecordings() : []).filter(
+    ({ status, api }) => status >= 400 && /chat\/completions$|enerate-?content$/i.test(api),
+  )
+  it.each(refused)('$provider $id: an error of status $status has its class', ({ provider, status, body }) => {
+    const dialect = provider === 'google' ? gemini : openAi
+    const error = errorOfAnswer(status, {}, JSON.stringify(body), 0)
+    const reading = dialect.readError?.(body, status) ?? {}
+    expect(error.upstream?.message).toBe(body.error.message)
+    expect(reading.errorClass ?? error.errorClass).toBe(status === 429 ? 'rate_limit' : 'bad_request')
+    expect(isWorthAnotherTarget(error)).toBe(status !== 400)
+    if (status === 429) expect(reading.retryAfterMs).toBe(34_400)
   })
 })
