@@ -10,6 +10,7 @@ import {
   rejectProposal,
   resumeProposal,
 } from '#rollout/act-on-proposal.ts'
+import { rebaseProposal, retryProposal } from '#rollout/resubmit-proposal.ts'
 import { submitProposal } from '#rollout/submit-proposal.ts'
 import { evalRunsOf } from '#store/eval-work.ts'
 import { readDecisions } from '#store/promotion-decisions.ts'
@@ -50,6 +51,27 @@ function action(name: string, may: Action, summary: string, act: Act, needsReaso
   })
 }
 
+function resubmission(
+  name: 'retry' | 'rebase',
+  summary: string,
+  resubmit: (deps: ControlDeps, caller: Caller, id: string) => Promise<{ id: string }>,
+): Operation<ControlDeps> {
+  return operation({
+    id: `${name}Proposal`,
+    method: 'post',
+    path: `/api/proposals/{id}/${name}`,
+    action: 'propose',
+    tag: 'proposals',
+    summary,
+    params: { id: idSchema },
+    responses: { 201: { description: 'the new proposal', schema: proposalSchema } },
+    handle: async (deps, { caller, params }) => {
+      const { id } = await resubmit(deps, caller, params.id)
+      return created(await fullView(deps, id), `/api/proposals/${id}`)
+    },
+  })
+}
+
 /** Route changes from submission to their end. */
 export const proposalOperations: readonly Operation<ControlDeps>[] = [
   operation({
@@ -70,6 +92,7 @@ export const proposalOperations: readonly Operation<ControlDeps>[] = [
           base: versionSchema,
           spec: specSchema,
           plan: planSchema,
+          supersedes: { ...idSchema, description: 'the open proposal that this one replaces: it is withdrawn' },
         },
         required: ['route', 'title', 'base', 'spec', 'plan'],
         additionalProperties: false,
@@ -77,7 +100,12 @@ export const proposalOperations: readonly Operation<ControlDeps>[] = [
     },
     responses: { 201: { description: 'submitted', schema: proposalSchema } },
     handle: async (deps, { caller, body }) => {
-      const { id } = await submitProposal(deps, caller, { ...body, description: body.description ?? '' })
+      const { supersedes, ...input } = body
+      const { id } = await submitProposal(deps, caller, {
+        ...input,
+        description: body.description ?? '',
+        ...(supersedes !== undefined && { origin: { kind: 'supersede' as const, of: supersedes } }),
+      })
       return created(await fullView(deps, id), `/api/proposals/${id}`)
     },
   }),
@@ -122,6 +150,8 @@ export const proposalOperations: readonly Operation<ControlDeps>[] = [
   action('reject', 'approve', 'Ends a proposal; live traffic goes back at once', rejectProposal, true),
   action('pause', 'hold-rollout', 'Stops advancing; a rollback still fires', pauseProposal),
   action('resume', 'hold-rollout', 'Lets a paused proposal advance again', resumeProposal),
+  resubmission('retry', 'Submits an ended proposal again, as a proposal of its own', retryProposal),
+  resubmission('rebase', 'Carries an ended proposal over to the version that is stable now', rebaseProposal),
   action('abort', 'hold-rollout', 'Withdraws a proposal; live traffic goes back at once', abortProposal),
   operation({
     id: 'listProposalDecisions',

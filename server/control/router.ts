@@ -9,6 +9,7 @@ import type { ControlDeps } from './control-deps.ts'
 import { datasetOperations } from './datasets.ts'
 import { decisionOperations } from './decisions.ts'
 import { evalRunOperations } from './eval-runs.ts'
+import { freezeOperations } from './freeze-windows.ts'
 import { gatewayOperations } from './gateways.ts'
 import { guardrailOperations } from './guardrails.ts'
 import { impactOperations } from './impact.ts'
@@ -39,6 +40,7 @@ export const operations: readonly Operation<ControlDeps>[] = [
   ...versionOperations,
   ...proposalOperations,
   ...impactOperations,
+  ...freezeOperations,
   ...datasetOperations,
   ...evalRunOperations,
   ...decisionOperations,

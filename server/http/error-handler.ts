@@ -23,6 +23,8 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   STALE_BASE: { status: 409, title: 'The base is no longer stable' },
   ROLLOUT_IN_PROGRESS: { status: 409, title: 'A rollout is under way' },
   ILLEGAL_TRANSITION: { status: 409, title: 'Not possible in this state' },
+  FROZEN: { status: 409, title: 'Nothing advances now' },
+  REBASE_CONFLICT: { status: 409, title: 'Both sides changed the same' },
   CONCURRENT_CHANGE: { status: 409, title: 'Changed at the same moment' },
   IDEMPOTENCY_IN_FLIGHT: { status: 409, title: 'The first attempt has not ended' },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'The idempotency key belongs to another request' },

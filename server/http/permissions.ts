@@ -12,6 +12,7 @@ export const permissions = {
   'set-bar': { does: 'set quality bars', roles: ['approver', 'admin'] },
   'hold-rollout': { does: 'pause, resume or abort proposals', roles: ['operator', 'admin'] },
   'roll-back': { does: 'roll back', roles: ['approver', 'operator', 'admin'] },
+  freeze: { does: 'set or end freeze windows', roles: ['approver', 'operator', 'admin'] },
   'send-feedback': { does: 'send feedback', roles: ['gateway', 'operator', 'admin'] },
   'manage-catalogue': { does: 'change providers, models or create routes', roles: ['admin'] },
   'set-guardrails': { does: 'set the guardrails of everyone', roles: ['admin'] },

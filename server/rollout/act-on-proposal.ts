@@ -5,12 +5,14 @@ import type { Caller } from '#domain/snapshot.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
 import { insertApproval, lockProposal, type StoredProposal } from '#store/proposals.ts'
 import { applyEvent } from './apply-event.ts'
+import { refuseFrozen } from './freeze.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
 
 /**
  * A person's go-ahead where the plan asks for one. Bound to the digest of what was approved.
  *
- * @throws InterlockError OWN_PROPOSAL for the author (admin included), ILLEGAL_TRANSITION when no approval is due
+ * @throws InterlockError OWN_PROPOSAL for the author (admin included), ILLEGAL_TRANSITION when no approval is due, FROZEN in a
+ * freeze window
  */
 export async function approveProposal(deps: RolloutDeps, caller: Caller, id: string, reason: string): Promise<void> {
   await act(deps, id, async (tx, proposal) => {
@@ -19,6 +21,7 @@ export async function approveProposal(deps: RolloutDeps, caller: Caller, id: str
       const message = `"${caller.name}" wrote proposal ${id}; someone else must approve it`
       throw new InterlockError('OWN_PROPOSAL', message, [{ path: '{id}', message }])
     }
+    await refuseFrozen(tx, proposal.route, deps.clock.nowMs())
     const digest = approvalDigest(proposal)
     const before = proposal.state.waitingFor
     await applyEvent(tx, deps, proposal, { kind: 'approve' }, { by: caller.name, reason, details: { before, digest } })

@@ -14,6 +14,7 @@ import { readEvidence } from '#store/observations.ts'
 import { readStageStart } from '#store/proposal-timeline.ts'
 import { changeProposal, lockProposal, type ProposalChange, type StoredProposal } from '#store/proposals.ts'
 import { applyEvent } from './apply-event.ts'
+import { frozenAt, held } from './freeze.ts'
 import { keepChangedVerdict, keepVerdict, mergeGates } from './keep-verdict.ts'
 import { judgeOfflineStage } from './offline-stage.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
@@ -35,6 +36,8 @@ export async function advanceProposal(deps: RolloutDeps, id: string): Promise<bo
     if (proposal === null || !isOpen(proposal.state.status)) return
     switch (proposal.state.status) {
       case 'queued':
+        // Evals touch no live request; everything after them waits for the window to end.
+        if (proposal.plan.offline === undefined && (await frozenAt(tx, deps, proposal)) !== null) return
         await applyEvent(
           tx,
           deps,
@@ -84,11 +87,12 @@ async function judgeLiveStage(
   const observations = batch.observations.map((observation, index) => ({ ...observation, seq: first + index }))
   const state = accumulate(before, policy, observations)
   const elapsedMs = deps.clock.nowMs() - proposal.stageStartedAt
-  const verdict = judge(state, policy, {
+  const judged = judge(state, policy, {
     step: proposal.state.step,
     elapsedInStageMs: deps.clock.nowMs() - (await readStageStart(tx, proposal.id, proposal.stageStartedAt)),
     elapsedInStepMs: elapsedMs,
   })
+  const verdict = held(judged, judged.action === 'advance' ? await frozenAt(tx, deps, proposal) : null)
   const change: ProposalChange = {
     gates: mergeGates(proposal.gates, verdict.gates),
     ...(observations.length > 0 && { engineState: state, folded: batch.folded }),

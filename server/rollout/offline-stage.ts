@@ -2,6 +2,7 @@ import { judgeOffline, offlinePolicyOf } from '#domain/offline.ts'
 import type { Verdict } from '#domain/promotion-types.ts'
 import type { Tx } from '#store/database.ts'
 import { type EvalTarget, evalRunsOf, insertEvalRun, readPairs } from '#store/eval-work.ts'
+import { freezeOf } from '#store/freeze-windows.ts'
 import type { StoredProposal } from '#store/proposals.ts'
 import { applyEvent } from './apply-event.ts'
 import { keepVerdict, mergeGates } from './keep-verdict.ts'
@@ -30,6 +31,8 @@ export async function judgeOfflineStage(tx: Tx, deps: RolloutDeps, proposal: Sto
     await applyEvent(tx, deps, proposal, { kind: 'inconclusive' }, { by: 'engine', reason })
     return true
   }
+  // An answer to the suite stays what it is: it is judged when the next stage may begin.
+  if ((await freezeOf(tx, proposal.route, deps.clock.nowMs())) !== null) return false
   const pairs = (await Promise.all(runs.map((run) => readPairs(tx, run.id)))).flat()
   const verdict = judgeOffline(pairs, offlinePolicyOf(proposal.bar))
   await settle(tx, deps, proposal, verdict)

@@ -3,6 +3,7 @@ import { checkBar, checkPlan } from '#domain/bar-check.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
 import { InterlockError, type Problem } from '#domain/errors.ts'
 import { type RolloutPlan, withDemandedApprovals } from '#domain/plan.ts'
+import { isCandidateStable } from '#domain/proposal.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { checkSpec } from '#domain/spec-check.ts'
@@ -11,9 +12,10 @@ import { appendAudit } from '#store/audit.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
 import { readStableVersion } from '#store/impact.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
-import { insertProposal, insertRouteVersion, openProposalOf } from '#store/proposals.ts'
+import { insertProposal, insertRouteVersion, lockOpenProposalOf, type ProposalOrigin } from '#store/proposals.ts'
 import { lockStable } from '#store/stable-pointer.ts'
 import { readBar, readCatalogueIn, readKnownDatasets } from '#store/submission.ts'
+import { applyEvent } from './apply-event.ts'
 import { type Foreseen, foreseeVersion } from './preview-impact.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
 
@@ -25,6 +27,8 @@ export interface ProposalInput {
   readonly base: number
   readonly spec: RouteSpec
   readonly plan: RolloutPlan
+  /** The other proposal it repeats, carries over or replaces; one that it replaces is withdrawn in the same transaction. */
+  readonly origin?: ProposalOrigin
 }
 
 /**
@@ -37,6 +41,7 @@ export async function submitProposal(deps: RolloutDeps, caller: Caller, input: P
   const id = deps.newId('prop')
   const foreseen = await foreseeFor(deps, input)
   await inTransaction(deps.db, (tx) => submitIn(tx, deps, caller, input, { id, foreseen }))
+  if (input.origin?.kind === 'supersede') await deps.onChange()
   deps.ring({ name: 'advance-proposal', id })
   return { id }
 }
@@ -70,8 +75,7 @@ async function submitIn(
     ])
   }
   if (input.base !== pointer.stable) throw staleBase(input, pointer.stable)
-  const openId = await openProposalOf(tx, input.route)
-  if (openId !== null) throw inProgress(input.route, openId)
+  await makeRoom(tx, deps, caller, { input, id })
   const { bar, barVersion } = await readBar(tx, input.route)
   const plan = withDemandedApprovals(input.plan, bar.approvals ?? [])
   const problems = [...(await check(tx, input, bar)), ...(foreseen?.problemsUnder(plan) ?? [])]
@@ -97,17 +101,60 @@ async function submitIn(
     bar,
     barVersion,
     salt: deps.newId('salt'),
+    origin: input.origin ?? null,
     at,
   })
-  await appendTimeline(tx, id, { at, from: null, to: 'queued', by: caller.name, reason: 'submitted', shareBp: 0 })
+  const reason =
+    input.origin === undefined ? 'submitted' : `submitted: ${originWords[input.origin.kind]} ${input.origin.of}`
+  await appendTimeline(tx, id, { at, from: null, to: 'queued', by: caller.name, reason, shareBp: 0 })
   await appendAudit(tx, {
     at,
     actor: caller.name,
     action: 'proposal.submit',
     subject: `proposal:${id}`,
-    details: { route: input.route, version, base: input.base, title: input.title, digest, barVersion },
+    details: {
+      route: input.route,
+      version,
+      base: input.base,
+      title: input.title,
+      digest,
+      barVersion,
+      ...(input.origin && { origin: input.origin }),
+    },
   })
 }
+
+const originWords = { retry: 'a new attempt at', rebase: 'carried over from', supersede: 'in place of' } as const
+
+/** One rollout at a time (D12): the open one, if there is one, is in the way unless this proposal replaces it. */
+async function makeRoom(
+  tx: Tx,
+  deps: RolloutDeps,
+  caller: Caller,
+  { input: { route, origin }, id }: { readonly input: ProposalInput; readonly id: string },
+): Promise<void> {
+  const replaced = origin?.kind === 'supersede' ? origin.of : null
+  const open = await lockOpenProposalOf(tx, route)
+  if (open === null) {
+    if (replaced === null) return
+    throw new InterlockError(
+      'ILLEGAL_TRANSITION',
+      `proposal ${replaced} is not open on "${route}": there is nothing to replace`,
+    )
+  }
+  if (open.id !== replaced) throw inProgress(route, open.id)
+  if (open.authorPrincipal !== caller.principal && !mayWithdraw.includes(caller.role)) {
+    const message = `proposal ${open.id} is ${open.author}'s; its author, an operator or an admin may replace it`
+    throw new InterlockError('FORBIDDEN', message, [{ path: '/supersedes', message }])
+  }
+  if (isCandidateStable(open.state.status)) {
+    const message = `version ${open.version} is stable and bakes: wait for it, or roll it back first`
+    throw new InterlockError('ILLEGAL_TRANSITION', message, [{ path: '/supersedes', message }])
+  }
+  await applyEvent(tx, deps, open, { kind: 'abort' }, { by: caller.name, reason: `replaced by ${id}` })
+}
+
+const mayWithdraw: readonly string[] = ['operator', 'admin']
 
 async function check(tx: Tx, input: ProposalInput, bar: Bar): Promise<Problem[]> {
   const catalogue = await readCatalogueIn(tx)
@@ -134,6 +181,6 @@ function staleBase(input: ProposalInput, stable: number): InterlockError {
 }
 
 function inProgress(route: string, id: string): InterlockError {
-  const message = `route "${route}" has an open proposal (${id}); one rollout at a time: wait for it or abort it`
+  const message = `route "${route}" has an open proposal (${id}); one rollout at a time: wait for it, abort it, or replace it ({"supersedes": "${id}"})`
   return new InterlockError('ROLLOUT_IN_PROGRESS', message, [{ path: '/route', message }])
 }

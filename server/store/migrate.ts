@@ -10,6 +10,7 @@ import * as m0008 from '#migrations/0008_prompts_guardrails_payloads_prices.ts'
 import * as m0009 from '#migrations/0009_live_statistics.ts'
 import * as m0010 from '#migrations/0010_decision_reports.ts'
 import * as m0011 from '#migrations/0011_impact.ts'
+import * as m0012 from '#migrations/0012_freezes_and_attempts.ts'
 import type { Database } from './database.ts'
 
 /** In order of application; a merged migration is never edited. */
@@ -25,6 +26,7 @@ const migrations: Record<string, Migration> = {
   '0009_live_statistics': m0009,
   '0010_decision_reports': m0010,
   '0011_impact': m0011,
+  '0012_freezes_and_attempts': m0012,
 }
 
 /** A database written by a newer Interlock: starting would misread it. */

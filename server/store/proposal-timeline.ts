@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Tx } from './database.ts'
-import type { ProposalEventsTable, Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
+import type { ProposalEventsTable } from './tables-rollout.ts'
 
 type Db = Kysely<Tables>
 

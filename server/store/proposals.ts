@@ -9,6 +9,12 @@ import type { ProposalRow, Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
+export interface ProposalOrigin {
+  readonly kind: 'retry' | 'rebase' | 'supersede'
+  /** Id of the other proposal. */
+  readonly of: string
+}
+
 /** A proposal as the rollout room works on it. Times are milliseconds since the epoch. */
 export interface StoredProposal {
   readonly id: string
@@ -25,6 +31,8 @@ export interface StoredProposal {
   readonly barVersion: number
   readonly state: ProposalState
   readonly salt: string
+  /** The proposal that this one repeats, carries over to a newer base, or replaces; null: it stands alone. */
+  readonly origin: ProposalOrigin | null
   /** Rises with every stored change; writers compare it. */
   readonly revision: number
   /** Plain JSON of the promotion engine; null before the first evidence. */
@@ -61,6 +69,7 @@ function toProposal(row: ProposalRow): StoredProposal {
       waitingFor: row.waiting_for as ProposalState['waitingFor'],
     },
     salt: row.salt,
+    origin: row.origin as ProposalOrigin | null,
     revision: row.revision,
     engineState: row.engine_state,
     folded: { tx: row.folded_tx, seq: row.folded_seq },
@@ -161,6 +170,7 @@ export interface NewProposal
     | 'bar'
     | 'barVersion'
     | 'salt'
+    | 'origin'
   > {
   readonly at: number
   /** What was foreseen at submission; null: nothing was. */
@@ -188,6 +198,7 @@ export async function insertProposal(tx: Tx, proposal: NewProposal): Promise<voi
       waiting_for: null,
       salt: proposal.salt,
       engine_state: null,
+      origin: proposal.origin === null ? null : json(proposal.origin),
       impact: proposal.impact === null ? null : json(proposal.impact),
       end_reason: null,
       created_at: at,

@@ -159,6 +159,7 @@ export async function seedProposal(
       barVersion: 1,
       salt: deps.newId('salt'),
       impact: null,
+      origin: null,
       at,
     })
     const proposal = await readProposal(tx, id)
