@@ -50,8 +50,9 @@ function snapshotWith(rollout: Partial<LiveRollout> | null = null) {
       aRoute('r', baseline.spec, { stable: baseline, rollout: open }),
       aRoute('safe', { models: ['old/m'], fallbacks: ['fresh/m'], timeouts, retry: { attempts: 1 } }),
       aRoute('secret', { models: ['old/m'] }),
+      aRoute('guarded', { models: ['old/m'], guardrails: { blocked: [{ name: 'codeword', pattern: 'hel+o' }] } }),
     ],
-    callers: { [testKey]: aCaller({ routes: ['r', 'safe'], metadata: { team: 'blue' } }) },
+    callers: { [testKey]: aCaller({ routes: ['r', 'safe', 'guarded'], metadata: { team: 'blue' } }) },
   })
 }
 
@@ -169,6 +170,28 @@ describe.each(endpoints)('$name', (tried) => {
       expect(old.calls).toHaveLength(0)
     },
   )
+
+  it('is held to guardrails, in its own form of errors (B6)', async () => {
+    const response = await send(tried, { model: 'guarded' })
+    expect(response.status).toBe(403)
+    const { error } = (await response.json()) as { error: { type: string; code?: string; details?: object } }
+    expect(error.code ?? error.details).toEqual(
+      tried.name === 'messages' ? { error_code: 'content_blocked' } : 'content_blocked',
+    )
+    expect(old.calls).toHaveLength(0)
+    expect((await written()).decisions).toMatchObject([{ endpoint: tried.name, errorCode: 'content_blocked' }])
+  })
+
+  it('is held to the limits of its key, and says what is left (B5)', async () => {
+    running.setSnapshot({ ...snapshotWith(), limits: new Map([['key:key_1', { requestsPerMinute: 1 }]]) })
+    const [first, second] = [await send(tried), await send(tried)]
+    expect([first.status, second.status]).toEqual([200, 429])
+    expect(first.headers.get('x-ratelimit-remaining-requests')).toBe('0')
+    expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0)
+    const { error } = (await second.json()) as { error: { type: string } }
+    expect(error.type).toBe(tried.name === 'messages' ? 'rate_limit_error' : 'requests')
+    expect(old.calls).toHaveLength(1)
+  })
 
   it('answers within its deadline where the provider says nothing', async () => {
     old.otherwise = hangs
