@@ -43,10 +43,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     live: new LiveStats(deps.clock),
     gate,
   })
-  const classifier = () => new TaskClassifier({ ...deps, circuits: new Circuits() })
-  const tasks = { tasks: classifier(), mirrorTasks: classifier() }
   const shadow = new ShadowQueue()
   const allowances = deps.allowances ?? new Allowances({ ...deps, source: aloneSource })
+  const classifier = () => new TaskClassifier({ ...deps, circuits: new Circuits(), gate: userGate(allowances) })
+  const tasks = { tasks: classifier(), mirrorTasks: classifier() }
   const user: ForwardDeps = { ...forwardDeps(userGate(allowances)), ...(deps.live && { live: deps.live }) }
   const state: GatewayState = {
     ...deps,

@@ -12,12 +12,18 @@ export interface CircuitPort {
   released(model: string): void
 }
 
+/** Counts calls against what a provider's limits allow. @returns what to call once the call has ended */
+export interface CallGate {
+  enter(provider: Provider): (usage: Usage | null) => void
+}
+
 /** What classifiers that ask a provider need of the process. */
 export interface AskingDeps {
   readonly providers: Pick<ProviderRegistry, 'clientFor'>
   readonly clock: { monotonicMs(): number }
   /** Of the classifiers alone: a classifier's deadline says nothing of the same model's answers to users. */
   readonly circuits: CircuitPort
+  readonly gate: CallGate
 }
 
 /** One text to be classified, and by what. */
@@ -74,17 +80,24 @@ function bodyOf(fields: Fields): ChatBody {
   return { fields, bytesFor: (model) => Buffer.from(JSON.stringify({ ...fields, model })) }
 }
 
-/** Runs a call within the circuit of its model. @throws ProviderError, also when the circuit is open */
-export async function withinCircuit<T>(deps: AskingDeps, model: string, call: () => Promise<T>): Promise<T> {
-  const { circuits, clock } = deps
+/** Runs a call within the circuit of its model and the limits of its provider. @throws ProviderError, CircuitOpenError */
+export async function callWithin<T extends { readonly usage: Usage | null }>(
+  deps: AskingDeps,
+  { classifier: { model }, provider }: Question,
+  call: () => Promise<T>,
+): Promise<T> {
+  const { circuits, clock, gate } = deps
   if (!circuits.enter(model, clock.monotonicMs())) {
     throw new CircuitOpenError(model)
   }
+  const leave = gate.enter(provider)
   try {
     const result = await call()
     circuits.succeeded(model)
+    leave(result.usage)
     return result
   } catch (error) {
+    leave(null)
     // A bad answer is as useless as none: whoever gives them is left alone for a while too.
     if (error instanceof ProviderError) circuits.failed(model, clock.monotonicMs(), error.retryAfterMs)
     else circuits.released(model)

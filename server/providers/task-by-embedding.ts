@@ -4,7 +4,7 @@ import type { EmbeddingClassifier } from '#domain/route.ts'
 import { tokensOfCharacters } from '#domain/tokens.ts'
 import { Lru } from './lru.ts'
 import { ProviderError } from './provider.ts'
-import { type Asked, type AskingDeps, type Finding, modelCallOf, type Question, withinCircuit } from './task-asking.ts'
+import { type Asked, type AskingDeps, callWithin, type Finding, modelCallOf, type Question } from './task-asking.ts'
 
 type Of = Question<EmbeddingClassifier>
 
@@ -78,7 +78,7 @@ async function embed(
   const client = deps.providers.clientFor(question.provider)
   const call = client.embed?.bind(client)
   if (call === undefined) throw new ProviderError('bad_request', 'the provider has no embeddings')
-  return withinCircuit(deps, question.classifier.model, async () => {
+  return callWithin(deps, question, async () => {
     const answer = await call(modelCallOf(question, { input, encoding_format: 'float' }, deadlineMs))
     return { vectors: readVectors(answer.body, input.length), usage: answer.usage ?? estimate(input) }
   })

@@ -4,7 +4,7 @@ import type { Usage } from '#domain/decision.ts'
 import type { ModelClassifier } from '#domain/route.ts'
 import { tokensOfCharacters } from '#domain/tokens.ts'
 import { type ChatAnswer, ProviderError } from './provider.ts'
-import { type Asked, type AskingDeps, modelCallOf, type Question, withinCircuit } from './task-asking.ts'
+import { type Asked, type AskingDeps, callWithin, modelCallOf, type Question } from './task-asking.ts'
 
 /** A label is a few tokens; whoever answers more was not asked for it. */
 const maxAnswerTokens = 16
@@ -20,13 +20,14 @@ export async function askModel(deps: AskingDeps, question: Question<ModelClassif
   const messages = promptFor(question.text, labels)
   const fields = { messages, temperature: 0, max_tokens: maxAnswerTokens }
   const call = { ...modelCallOf(question, fields, question.deadlineMs), isKept: true }
-  const answer = await withinCircuit(deps, question.classifier.model, async () => {
+  return callWithin(deps, question, async () => {
     const answered = await deps.providers.clientFor(question.provider).complete(call)
-    if (labels.includes(answered.facts.output.trim())) return answered
+    const task = answered.facts.output.trim()
+    if (labels.includes(task)) {
+      return { finding: { task, confidence: null, note: null }, usage: usageOf(answered, messages) }
+    }
     throw new ProviderError('invalid_response', 'the answer is none of the labels', { status: answered.status })
   })
-  const finding = { task: answer.facts.output.trim(), confidence: null, note: null }
-  return { finding, usage: usageOf(answer, messages) }
 }
 
 function promptFor(text: string, labels: readonly string[]): { role: string; content: string }[] {

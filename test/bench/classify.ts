@@ -14,6 +14,7 @@ const classifier = new TaskClassifier({
   providers: { clientFor: () => ({ complete: Promise.reject, stream: Promise.reject }) },
   clock: { monotonicMs: () => performance.now() },
   circuits: { enter: () => true, succeeded() {}, failed() {}, released() {} },
+  gate: { enter: () => () => undefined },
 })
 const version = aVersion('r', 1, { models: ['a/m'], task: { classifier: { kind: 'lexical', minConfidence: 0.5 } } })
 const catalogue = aSnapshot({})

@@ -147,6 +147,8 @@ describe('what a classifier’s provider may see (A3)', () => {
   })
 })
 
+const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() }
+
 describe('what a request may still spend (B5)', () => {
   const task = { default: 'generation', classifier: byModel }
   const allowing = (left: Partial<ReturnType<Allowances['view']>>) => {
@@ -154,8 +156,6 @@ describe('what a request may still spend (B5)', () => {
     allowances.view = () => ({ budgetLeftMicroUsd: null, limitedProviders: new Map(), ...left })
     return { allowances }
   }
-  const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() }
-
   it.each([
     ['its budget is used up', { budgetLeftMicroUsd: 0 }, 'the budget is used up'],
     [
@@ -169,6 +169,22 @@ describe('what a request may still spend (B5)', () => {
     const { record } = await bench.ask('x')
     expect(record.classification).toMatchObject({ by: 'default', note })
     expect(bench.tasks.calls).toEqual([])
+  })
+})
+
+describe('limits of a provider (B5)', () => {
+  it('count what classifiers ask of it, once each and until it is answered', async () => {
+    bench.tasks.otherwise = answers('code')
+    const allowances = new Allowances({ source: aloneSource, clock, log: silentLog })
+    const entered: string[] = []
+    allowances.enterProvider = (provider) => {
+      entered.push(provider.name)
+      return (usage) => entered.push(`left with ${usage?.inputTokens}`)
+    }
+    await bench.start({ ...base, task: { classifier: byModel } }, {}, { allowances })
+    await bench.ask('x')
+    await bench.ask('x')
+    expect(entered).toEqual(['tasks', 'left with 10', 'acme', 'left with 10', 'acme', 'left with 10'])
   })
 })
 
