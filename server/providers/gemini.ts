@@ -193,7 +193,7 @@ function configOf(fields: Fields, model: string, warnings: FieldWarnings): Field
     ['presencePenalty', fields['presence_penalty']],
     ['candidateCount', fields['n'] === 1 ? null : fields['n']],
   ]
-  const thinkingConfig = thinkingOf(fields['reasoning_effort'], model)
+  const thinkingConfig = thinkingOf(fields['reasoning_effort'], model, warnings)
   return {
     ...Object.fromEntries(numbers.filter(([, value]) => typeof value === 'number')),
     ...(stops.length > 0 && { stopSequences: stops }),
@@ -216,15 +216,23 @@ function formatOf(format: unknown, warnings: FieldWarnings): Fields {
 
 const budgets: Readonly<Record<string, number>> = { none: 0, minimal: 1_024, low: 1_024, medium: 8_192, high: 24_576 }
 
+/** Fewest thinking tokens of models that always think. */
+const smallestBudget = 128
+
 /** OpenAI's `reasoning_effort` by the table of Google's own OpenAI-compatible endpoint. */
-function thinkingOf(effort: unknown, model: string): Fields | null {
+function thinkingOf(effort: unknown, model: string, warnings: FieldWarnings): Fields | null {
   if (typeof effort !== 'string') return null
-  if (isThirdGeneration(model)) {
+  const isNone = effort === 'none'
+  const isThird = isThirdGeneration(model)
+  const alwaysThinks = isThird || model.includes('-pro')
+  if (isNone && alwaysThinks)
+    warnings.add('reasoning_effort', 'the model always thinks: as little as it can was asked for')
+  if (isThird) {
     const thinkingLevel = ['none', 'minimal', 'low'].includes(effort) ? 'low' : 'high'
-    return { thinkingLevel, includeThoughts: effort !== 'none' }
+    return { thinkingLevel, includeThoughts: !isNone }
   }
-  const thinkingBudget = Object.hasOwn(budgets, effort) ? Number(budgets[effort]) : Number(budgets['high'])
-  return { thinkingBudget, includeThoughts: effort !== 'none' }
+  const budget = Object.hasOwn(budgets, effort) ? Number(budgets[effort]) : Number(budgets['high'])
+  return { thinkingBudget: isNone && alwaysThinks ? smallestBudget : budget, includeThoughts: !isNone }
 }
 
 function toolsOf(fields: Fields, warnings: FieldWarnings): Fields {

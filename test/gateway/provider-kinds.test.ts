@@ -39,9 +39,11 @@ beforeEach(async () => {
         aModel('anthropic/m', { maxOutputTokens: 2_000 }),
         'gemini/m',
         'azure/m',
+        ...kinds.map((kind) => aModel(`${kind}/vectors`, { capabilities: ['embeddings'] })),
         aModel('anthropic/plain', { capabilities: ['streaming', 'tools'] }),
       ],
       routes: [
+        ...kinds.map((kind) => aRoute(`${kind}-vectors`, { models: [`${kind}/vectors`], ...more })),
         ...kinds.map((kind) => aRoute(kind, { models: [`${kind}/m`], ...more })),
         ...kinds.map((kind) => aRoute(`to-${kind}`, { models: ['oai/m'], fallbacks: [`${kind}/m`], ...more })),
         aRoute('from-anthropic', { models: ['anthropic/m'], fallbacks: ['oai/m'], ...more }),
@@ -123,6 +125,38 @@ describe('the official OpenAI client with a route to another kind of provider (B
     await expect(read()).rejects.toThrow('Overloaded')
     expect(text).toBe('Hello there!')
     expect(await lastDecision()).toMatchObject({ attempts: [{ errorClass: 'server_error' }] })
+  })
+})
+
+describe('embeddings of other kinds of provider (B1, B2)', () => {
+  const input = ['a', 'b']
+
+  it('come from Gemini as OpenAI’s, in the client’s own encoding, with an estimated count', async () => {
+    const values = [0.5, -1]
+    other.script.push(sends(200, 'application/json', JSON.stringify({ embeddings: [{ values }, { values: [2, 3] }] })))
+    const { data } = await running.client.embeddings.create({ model: 'gemini-vectors', input, user: 'u' })
+    expect(data.map(({ embedding }) => embedding)).toEqual([values, [2, 3]])
+    expect(other.calls[0]?.path).toBe('/v1beta/models/vectors:batchEmbedContents')
+    expect(await lastDecision()).toMatchObject({
+      usage: { isEstimated: true, outputTokens: 0 },
+      warnings: [{ model: 'gemini/vectors', field: 'user' }],
+    })
+  })
+
+  it('come from Azure as they are', async () => {
+    const data = [{ object: 'embedding', index: 0, embedding: [0.5] }]
+    const body = { object: 'list', data, model: 'e', usage: { prompt_tokens: 3, total_tokens: 3 } }
+    other.script.push(sends(200, 'application/json', JSON.stringify(body)))
+    const answer = await running.client.embeddings.create({ model: 'azure-vectors', input, encoding_format: 'float' })
+    expect(answer).toMatchObject(body)
+    expect(other.calls[0]?.path).toBe('/openai/deployments/vectors/embeddings?api-version=2024-10-21')
+    expect((await lastDecision())?.usage).toMatchObject({ isEstimated: false, inputTokens: 3 })
+  })
+
+  it('cannot come from Anthropic, and nothing is sent there', async () => {
+    const asked = running.client.embeddings.create({ model: 'anthropic-vectors', input })
+    await expect(asked).rejects.toMatchObject({ status: 400, code: 'unsupported_by_provider' })
+    expect(other.calls).toHaveLength(0)
   })
 })
 

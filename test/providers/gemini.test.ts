@@ -214,6 +214,15 @@ describe('settings for Gemini', () => {
   ])('tell %s to think with effort %s', (model, effort, expected) => {
     expect(send({ reasoning_effort: effort }, model).body.generationConfig.thinkingConfig).toEqual(expected)
   })
+
+  it.each([
+    ['gemini-2.5-pro', { thinkingBudget: 128, includeThoughts: false }],
+    ['gemini-3-pro-preview', { thinkingLevel: 'low', includeThoughts: false }],
+  ])('ask %s, which always thinks, for as little as it can, and say so', (model, expected) => {
+    const result = send({ reasoning_effort: 'none' }, model)
+    expect(result.body.generationConfig.thinkingConfig).toEqual(expected)
+    expect(fieldsOf(result)).toEqual(['reasoning_effort'])
+  })
 })
 
 describe('answers of Gemini', () => {
