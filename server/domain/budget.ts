@@ -36,22 +36,6 @@ export function scopeKey(scope: string, name: string): string {
   return `${scope}:${name}`
 }
 
-/** Who a request is charged to, in the order of `budgetScopes`: names it does not carry have no budget. */
-export function chargedTo(request: {
-  readonly keyId: string
-  readonly route: string
-  readonly metadata: Readonly<Record<string, string>>
-}): string[] {
-  const { keyId, route, metadata } = request
-  const charged = [scopeKey('key', keyId)]
-  for (const scope of ['team', 'project', 'account'] as const) {
-    const name = Object.hasOwn(metadata, scope) ? metadata[scope] : undefined
-    if (name !== undefined && name !== '') charged.push(scopeKey(scope, name))
-  }
-  charged.push(scopeKey('route', route))
-  return charged
-}
-
 /** One holder's part of a budget's window, and what is known of the others. Micro-dollars. */
 export interface LeaseClaim {
   readonly hardMicroUsd: number

@@ -68,9 +68,14 @@ export function tooManyTokens(set: LimitSet, tokens: number, limit: number): Api
   }
 }
 
+const headers = [
+  ['requests', 'x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-ratelimit-reset-requests'],
+  ['tokens', 'x-ratelimit-limit-tokens', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-tokens'],
+] as const
+
 /** OpenAI's headers, of the limit that is nearest to its end. */
 export function writeRateHeaders(head: Head, limits: readonly LimitSet[], nowMs: number): void {
-  for (const kind of ['requests', 'tokens'] as const) {
+  for (const [kind, limit, left, reset] of headers) {
     let tightest: LimitSet['all'][number] | undefined
     for (const set of limits) {
       for (const one of set.all) {
@@ -79,9 +84,9 @@ export function writeRateHeaders(head: Head, limits: readonly LimitSet[], nowMs:
       }
     }
     if (tightest === undefined) continue
-    head[`x-ratelimit-limit-${kind}`] = tightest.limit
-    head[`x-ratelimit-remaining-${kind}`] = Math.floor(remaining(tightest, nowMs))
-    head[`x-ratelimit-reset-${kind}`] = resetText(tightest.resetMs(nowMs))
+    head[limit] = tightest.limit
+    head[left] = Math.floor(remaining(tightest, nowMs))
+    head[reset] = resetText(tightest.resetMs(nowMs))
   }
 }
 

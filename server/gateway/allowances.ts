@@ -1,4 +1,4 @@
-import { type Budget, chargedTo, scopeKey } from '#domain/budget.ts'
+import { scopeKey } from '#domain/budget.ts'
 import { assumedOutputTokens, expectedCostMicroUsd } from '#domain/cost.ts'
 import type { Usage } from '#domain/decision.ts'
 import type { LiveView } from '#domain/live.ts'
@@ -9,6 +9,7 @@ import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import type { Log } from '#infra/log.ts'
 import type { AllowanceSource } from '#store/allowance-source.ts'
 import { budgetExceeded, budgetUnreachable, limitReached, tooManyTokens, writeRateHeaders } from './allowance-errors.ts'
+import { AllowanceIndex } from './allowance-index.ts'
 import type { BudgetLease } from './budget-lease.ts'
 import { BudgetLedger, type BudgetOutcome, type BudgetReservation } from './budget-ledger.ts'
 import { type LimitSet, LimitShares } from './limit-shares.ts'
@@ -59,8 +60,16 @@ export const aloneSource: AllowanceSource = {
 }
 
 const nothingLimited: ReadonlyMap<string, string> = new Map()
-const noSets: readonly LimitSet[] = []
-const noLeases: readonly BudgetLease[] = []
+
+/** The leases and limits of one request. */
+interface Applied {
+  readonly facts: RequestFacts | null
+  readonly snapshot: Snapshot | null
+  readonly leases: readonly BudgetLease[]
+  readonly sets: readonly LimitSet[]
+}
+
+const nothingApplies: Applied = { facts: null, snapshot: null, leases: [], sets: [] }
 
 /** Budgets and limits (B5): what a request may still spend, set aside before it is sent and settled after. */
 export class Allowances {
@@ -69,6 +78,8 @@ export class Allowances {
   readonly #shares: LimitShares
   /** Limits of providers by name, of the snapshot seen last. */
   #providers: { readonly of: Snapshot['providers']; readonly limits: ReadonlyMap<string, Limits> } | null = null
+  #index: { readonly of: Snapshot; readonly names: AllowanceIndex } | null = null
+  #last: Applied | null = null
   #timer: NodeJS.Timeout | null = null
 
   constructor(deps: AllowanceDeps) {
@@ -105,34 +116,29 @@ export class Allowances {
   }
 
   /** What routing has to know. */
-  view({ caller, route, facts, snapshot }: Spender): Pick<LiveView, 'budgetLeftMicroUsd' | 'limitedProviders'> {
-    const leases = this.#leasesOf(snapshot, caller, route, facts)
+  view(spender: Spender): Pick<LiveView, 'budgetLeftMicroUsd' | 'limitedProviders'> {
+    const { leases } = this.#appliedTo(spender)
     let left: number | null = null
     for (const lease of leases) left = left === null ? lease.hoped : Math.min(left, lease.hoped)
-    return { budgetLeftMicroUsd: left, limitedProviders: this.#limitedProviders(snapshot) }
+    return { budgetLeftMicroUsd: left, limitedProviders: this.#limitedProviders(spender.snapshot) }
   }
 
-  #leasesOf(snapshot: Snapshot, caller: Caller, route: string, facts: RequestFacts): readonly BudgetLease[] {
-    if (snapshot.budgets.size === 0) return noLeases
+  /** What applies to a request; looked up once for its view and its reservation. */
+  #appliedTo(spender: Spender): Applied {
+    const { caller, route, facts, snapshot } = spender
+    if (this.#last?.facts === facts && this.#last.snapshot === snapshot) return this.#last
+    if (this.#index?.of !== snapshot) this.#index = { of: snapshot, names: new AllowanceIndex(snapshot) }
+    const ruled = this.#index.names.of(caller.keyId, route, facts)
+    if (ruled.length === 0) return nothingApplies
     const nowMs = this.#deps.clock.nowMs()
     const leases: BudgetLease[] = []
-    for (const key of chargedTo({ keyId: caller.keyId, route, metadata: facts.metadata })) {
-      const budgets: readonly Budget[] | undefined = snapshot.budgets.get(key)
-      if (budgets !== undefined) for (const budget of budgets) leases.push(this.#ledger.leaseOf(budget, nowMs))
-    }
-    return leases
-  }
-
-  #limitsOf({ snapshot, caller, decision, facts }: Spending): readonly LimitSet[] {
-    if (snapshot.limits.size === 0) return noSets
-    const nowMs = this.#deps.clock.monotonicMs()
     const sets: LimitSet[] = []
-    const route = decision.version.route
-    for (const key of chargedTo({ keyId: caller.keyId, route, metadata: facts.metadata })) {
-      const limits = snapshot.limits.get(key)
-      if (limits !== undefined) sets.push(this.#shares.setOf(key, limits, nowMs))
+    for (const { key, budgets, limits } of ruled) {
+      for (const budget of budgets) leases.push(this.#ledger.leaseOf(budget, nowMs))
+      if (limits !== null) sets.push(this.#shares.setOf(key, limits, this.#deps.clock.monotonicMs()))
     }
-    return sets
+    this.#last = { facts, snapshot, leases, sets }
+    return this.#last
   }
 
   /**
@@ -143,11 +149,10 @@ export class Allowances {
    */
   reserve(spending: Spending, head: Head): Reserved | Promise<Reserved> {
     const { snapshot, caller, decision, facts, requestId } = spending
-    const limits = this.#limitsOf(spending)
+    const { sets: limits, leases } = this.#appliedTo({ caller, route: decision.version.route, facts, snapshot })
     const tokens = facts.inputTokens + (facts.maxOutputTokens ?? assumedOutputTokens)
     const limited = limits.length === 0 ? null : this.#takeLimits(limits, tokens, head)
     if (limited !== null) return { error: limited }
-    const leases = this.#leasesOf(snapshot, caller, decision.version.route, facts)
     const whole = { requestId, limits, tokens, isSettled: false }
     if (leases.length === 0) return { reservation: { ...whole, budget: null } }
     const decide = (outcome: BudgetOutcome): Reserved => {

@@ -52,6 +52,8 @@ interface Waiter {
 export class BudgetLedger {
   readonly #deps: LedgerDeps
   readonly #leases = new Map<string, BudgetLease>()
+  /** The same, by the budgets of the snapshot in use: found without making a key. */
+  readonly #byBudget = new WeakMap<Budget, BudgetLease>()
   /** Leases of windows to come, by the same keys. */
   readonly #next = new Map<string, BudgetLease>()
   /** Of windows that ended or budgets that went: reported until nothing of them is under way. */
@@ -68,6 +70,16 @@ export class BudgetLedger {
 
   /** The lease of a budget in the window of now. */
   leaseOf(budget: Budget, nowMs: number): BudgetLease {
+    const known = this.#byBudget.get(budget)
+    if (known !== undefined && known.budget === budget && nowMs < known.window.endMs && nowMs >= known.window.startMs) {
+      return known
+    }
+    const lease = this.#findLease(budget, nowMs)
+    this.#byBudget.set(budget, lease)
+    return lease
+  }
+
+  #findLease(budget: Budget, nowMs: number): BudgetLease {
     const key = keyOf(budget)
     const found = this.#leases.get(key)
     if (found !== undefined && nowMs >= found.window.startMs && nowMs < found.window.endMs) {

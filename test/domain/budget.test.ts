@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
-import { alertsOf, chargedTo, grantOf, windowAt } from '#domain/budget.ts'
+import { alertsOf, grantOf, windowAt } from '#domain/budget.ts'
 
 const at = (text: string) => Date.parse(text)
 
@@ -93,17 +93,6 @@ describe('parts of a budget', () => {
       }),
     )
   })
-})
-
-test('a request is charged to its key, its metadata and its route, and to nothing it does not name', () => {
-  const metadata = { team: 'search', user: 'ada', account: '', ['__proto__']: 'x' }
-  expect(chargedTo({ keyId: 'k1', route: 'r', metadata })).toEqual(['key:k1', 'team:search', 'route:r'])
-  expect(chargedTo({ keyId: 'k1', route: 'r', metadata: { project: 'p:q', account: 'a' } })).toEqual([
-    'key:k1',
-    'project:p:q',
-    'account:a',
-    'route:r',
-  ])
 })
 
 test('alerts: soft at its limit, hard at its own, none before', () => {
