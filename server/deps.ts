@@ -13,6 +13,7 @@ import { type Config, readEnvironmentSecret } from '#infra/config.ts'
 import { idMaker } from '#infra/ids.ts'
 import { createLog, type Log } from '#infra/log.ts'
 import { type JobQueue, openQueue } from '#infra/queue.ts'
+import { createTokenCounter, type TokenCounter } from '#infra/token-counter.ts'
 import { openTracing, type Tracing } from '#infra/tracing.ts'
 import { baseUrlQueryOf, createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
@@ -39,6 +40,7 @@ export interface Deps {
   readonly database: OpenDatabase
   readonly queue: JobQueue
   readonly providers: ProviderRegistry
+  readonly tokens: TokenCounter
   readonly lexical: LexicalModel
   readonly table: RouteTable
   readonly allowances: Allowances
@@ -95,6 +97,8 @@ async function open(config: Config, base: Base): Promise<Deps> {
     clock,
   })
   closers.push(() => providers.close())
+  const tokens = createTokenCounter(log)
+  closers.push(() => tokens.close())
   const identity = { id: `${hostname()}:${config.port}`, bootId: newId('boot'), startedAtMs: clock.nowMs() }
   const allowances = new Allowances({
     source: createAllowanceSource(database.db, identity.bootId, clock),
@@ -143,6 +147,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
     database,
     queue,
     providers,
+    tokens,
     lexical: readLexicalModel(lexicalModelDocument()),
     table,
     allowances,

@@ -70,7 +70,7 @@ export const kindPatterns: readonly KindPattern[] = [
     kind: 'secret',
     pattern:
       /(?<=(?:pass(?:word|wd|phrase)|pwd|secret|api[_ -]?key|access[_-]?key|account[_-]?key|shared[_-]?access[_-]?key|auth[_-]?token|access[_-]?token|refresh[_-]?token|client[_-]?secret|private[_-]?key)\\?["']?\s{0,2}(?:[:=]|=>|\bis\b)\s{0,2}\\?["']?)[^\s"'`,;<>{}()[\]\\]{6,512}/gi,
-    holds: (match) => /[\d!@#$%^&*+/=]/.test(match) && !/^(?:https?:|\$|process\.|os\.|env)/i.test(match),
+    holds: (match) => /[\d!@#$%^&*+/=]/.test(match) && !/^(?:https?:|\$|[p]rocess\.|os\.|env)/i.test(match),
     needs: 0,
   },
   {

@@ -6,9 +6,11 @@ import type { RoutingDecision } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import type { Log } from '#infra/log.ts'
 import type { Observer } from '#infra/observer.ts'
+import type { TokenCounter } from '#infra/token-counter.ts'
 import type { RequestTrace, Tracing } from '#infra/tracing.ts'
 import type { ProviderRegistry } from '#providers/registry.ts'
 import type { TaskClassifier } from '#providers/task-classifier.ts'
+import type { Afterwards } from './afterwards.ts'
 import type { Allowances } from './allowances.ts'
 import type { ChatRequest } from './chat-request.ts'
 import type { DecisionBuffer } from './decision-buffer.ts'
@@ -37,6 +39,8 @@ export interface GatewayDeps {
   /** Metrics, traces and the log of what went wrong. */
   readonly observer?: Observer
   readonly tracing?: Tracing
+  /** Counts tokens where a provider did not; absent: four characters are a token. */
+  readonly tokens?: TokenCounter
   /** Names this process in evidence; another at every start. */
   readonly bootId: string
   /** Budgets and limits; absent: those of a process on its own. */
@@ -48,6 +52,7 @@ export interface GatewayState extends GatewayDeps {
   readonly user: ForwardDeps
   readonly mirror: ForwardDeps
   readonly shadow: ShadowQueue
+  readonly afterwards: Afterwards
   readonly tasks: TaskClassifier
   /** Of mirrored requests: circuits and answers of its own, too. */
   readonly mirrorTasks: TaskClassifier

@@ -10,6 +10,7 @@ import { type ChatCaller, decide } from './chat-decision.ts'
 import { type Answered, answer, describe, describeTarget, type Reply } from './chat-reply.ts'
 import { bodyFor } from './chat-request.ts'
 import { embeddingClients } from './embedding-clients.ts'
+import { estimatedUsage, needsEstimate } from './estimated-usage.ts'
 import { type Forwarded, forward } from './forward.ts'
 import { type Blocked, checkGuardrails } from './guardrails.ts'
 import { recordAssignment, recordCompletion, recordDecision } from './live-evidence.ts'
@@ -65,7 +66,17 @@ export async function handleChat(
   const forwarded = await callTargets(state, chat, cancellation)
   describeTarget(head, forwarded)
   const result = await answer(state, reply, chat, forwarded, cancellation)
-  finish(state, chat, reservation, result)
+  if (!needsEstimate(result.facts)) {
+    finish(state, chat, reservation, result)
+    return
+  }
+  state.afterwards.add(
+    estimatedUsage(state.tokens, chat, result.facts)
+      .then((usage) => finish(state, chat, reservation, result, usage))
+      .catch((error: unknown) =>
+        state.log.error({ err: error, requestId: chat.requestId }, 'a request was not recorded'),
+      ),
+  )
 }
 
 /** Adds what headers ask for: a place in a trace, and failures to be played. */
@@ -144,12 +155,18 @@ function callTargets(state: GatewayState, chat: Chat, cancellation: Cancellation
   })
 }
 
-/** Writes the records of an answered request and lets its mirror run. */
-function finish(state: GatewayState, chat: Chat, reservation: Reservation | null, answered: Answered): void {
+/** Writes the records of an answered request and lets its mirror run. @param estimated of an answer without counts */
+function finish(
+  state: GatewayState,
+  chat: Chat,
+  reservation: Reservation | null,
+  answered: Answered,
+  estimated: Usage | null = null,
+): void {
   const { forwarded, facts, error, ttftMs } = answered
   const { target } = forwarded
   const totalMs = state.clock.monotonicMs() - chat.startedAtMs
-  const usage = usageOf(facts, chat.facts.inputTokens)
+  const usage = estimated ?? usageOf(facts, chat.facts.inputTokens)
   const { firstChoice } = chat.decision
   const model = target === null ? undefined : chat.snapshot.models.get(target.model)
   const result: ArmResult = {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readings } from '#infra/metrics.ts'
 import { TaskClassifier } from '#providers/task-classifier.ts'
 import { callerOf } from './access.ts'
+import { Afterwards } from './afterwards.ts'
 import { Allowances, aloneSource } from './allowances.ts'
 import { handleChat } from './chat.ts'
 import type { GatewayDeps, GatewayState } from './chat-context.ts'
@@ -44,6 +45,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     gate,
   })
   const shadow = new ShadowQueue()
+  const afterwards = new Afterwards()
   const allowances = deps.allowances ?? new Allowances({ ...deps, source: aloneSource })
   const classifier = () => new TaskClassifier({ ...deps, circuits: new Circuits(), gate: userGate(allowances) })
   const tasks = { tasks: classifier(), mirrorTasks: classifier() }
@@ -54,6 +56,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     mirror: forwardDeps(mirrorGate(allowances)),
     ...tasks,
     shadow,
+    afterwards,
     allowances,
   }
   let inFlight = 0
@@ -80,7 +83,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return true
     },
     readings: () => readingsOf(state, inFlight),
-    close: () => shadow.close(),
+    close: async () => {
+      await afterwards.settled()
+      await shadow.close()
+    },
   }
 }
 

@@ -9,6 +9,7 @@ import type { Chat, GatewayState } from './chat-context.ts'
 import { bodyFor } from './chat-request.ts'
 import { classify } from './classify.ts'
 import { embeddingClients } from './embedding-clients.ts'
+import { estimatedUsage, needsEstimate } from './estimated-usage.ts'
 import { type Forwarded, forward } from './forward.ts'
 import { recordPair } from './live-evidence.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
@@ -47,7 +48,9 @@ export async function runMirror(state: GatewayState, asked: Chat, baseline: ArmR
           error: new ProviderError('bad_request', decision.refusal.message),
         }
   const end = await endOf(state, forwarded)
-  const usage = usageOf(end.facts, chat.facts.inputTokens)
+  const usage = needsEstimate(end.facts)
+    ? await estimatedUsage(state.tokens, chat, end.facts)
+    : usageOf(end.facts, chat.facts.inputTokens)
   const { target } = forwarded
   const isStream = forwarded.kind === 'stream'
   const candidate: ArmResult = {
