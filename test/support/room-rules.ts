@@ -45,6 +45,8 @@ export const roomRules: readonly RoomRule[] = [
       '@opentelemetry/exporter-trace-otlp-http',
       '@opentelemetry/resources',
       '@opentelemetry/sdk-trace',
+      'gpt-tokenizer',
+      'node:worker_threads',
     ],
   },
   { name: 'server/providers', rooms: ['server/domain'], packages: ['node:dns', 'node:fs', 'node:net', 'undici'] },
