@@ -4,7 +4,8 @@ import { costMicroUsd } from '#domain/cost.ts'
 import type { Usage } from '#domain/decision.ts'
 import type { ModelRef, RouteSpec } from '#domain/route.ts'
 import type { Provider } from '#domain/snapshot.ts'
-import { tokensOfCharacters } from '#domain/tokens.ts'
+import { promptText, tokensOfCharacters } from '#domain/tokens.ts'
+import type { TokenCounter } from '#infra/token-counter.ts'
 import { Cancellation, type ChatAnswer, type ChatBody, type ChatProvider, ProviderError } from '#providers/provider.ts'
 import { retryReasonOf } from '#providers/upstream-errors.ts'
 
@@ -14,6 +15,8 @@ export interface CallDeps {
   readonly clientOf: (provider: Provider) => ChatProvider
   readonly clock: { monotonicMs(): number }
   readonly random: () => number
+  /** Counts where a provider did not; absent: four characters are a token. */
+  readonly tokens?: TokenCounter
 }
 
 export interface ModelAnswer {
@@ -68,7 +71,7 @@ export class ModelCalls {
     const startedAt = { ms: 0 }
     const answer = await this.#gateOf(provider).run(() => this.#retrying(provider, call, startedAt))
     const latencyMs = Math.max(0, Math.round(this.#deps.clock.monotonicMs() - startedAt.ms))
-    const usage = answer.facts.usage ?? estimate(fields, answer)
+    const usage = answer.facts.usage ?? (await estimate(this.#deps.tokens, fields, answer))
     return { answer, usage, costMicroUsd: costMicroUsd(entry.price, usage), latencyMs }
   }
 
@@ -126,11 +129,19 @@ function bodyOf(fields: Readonly<Record<string, unknown>>): ChatBody {
   return { fields, bytesFor: (model) => Buffer.from(JSON.stringify({ ...fields, model })) }
 }
 
-function estimate(fields: Readonly<Record<string, unknown>>, answer: ChatAnswer): Usage {
+async function estimate(
+  counter: TokenCounter | undefined,
+  fields: Readonly<Record<string, unknown>>,
+  answer: ChatAnswer,
+): Promise<Usage> {
+  const messages = Array.isArray(fields['messages']) ? (fields['messages'] as unknown[]) : []
+  const { output, outputCharacters } = answer.facts
+  const counts = (await counter?.count([promptText(messages), output])) ?? null
   return {
-    inputTokens: tokensOfCharacters(JSON.stringify(fields['messages'] ?? []).length),
+    inputTokens: counts?.[0] ?? tokensOfCharacters(JSON.stringify(messages).length),
     cachedInputTokens: 0,
-    outputTokens: tokensOfCharacters(answer.facts.outputCharacters),
+    outputTokens:
+      output === '' ? tokensOfCharacters(outputCharacters) : (counts?.[1] ?? tokensOfCharacters(outputCharacters)),
     reasoningTokens: 0,
     isEstimated: true,
   }

@@ -19,9 +19,9 @@ const keptVersions = 100
 
 /** Puts the runners together from a process's dependencies. */
 export function wireRunners(deps: Deps): RunnerDeps {
-  const { clock, random, database, table, providers } = deps
+  const { clock, random, database, table, providers, tokens } = deps
   const catalogue = async (): Promise<Catalogue> => table.current() ?? (await loadSnapshot(database.db))
-  const callDeps: CallDeps = { catalogue, clientOf: (provider) => providers.clientFor(provider), clock, random }
+  const callDeps: CallDeps = { catalogue, clientOf: (provider) => providers.clientFor(provider), clock, random, tokens }
   const calls = new ModelCalls(callDeps)
   const tasks = evalTaskClassifier(deps)
   const promptOf = remembered((name: string, version: number) => promptIn(database.db, name, version))
