@@ -339,6 +339,7 @@ describe('the official client of Anthropic names a route (B1)', () => {
     expect(list.data).toMatchObject([
       { type: 'model', id: 'support-reply' },
       { type: 'model', id: 'safe' },
+      { type: 'model', id: 'blind' },
     ])
     expect((await client.models.retrieve('safe')).display_name).toBe('safe')
     await expect(client.models.retrieve('secret')).rejects.toBeInstanceOf(Anthropic.NotFoundError)
