@@ -7,6 +7,7 @@ export const exclusionWords = {
   data_policy: 'does not keep to a data policy',
   drained: 'is drained: its weight is 0',
   fallback_condition: 'is no fallback for this error',
+  key_models: 'is not allowed to the key',
   max_cost: 'would cost too much',
   max_latency: 'answers too slowly',
   min_quality: 'is not shown to be good enough',

@@ -18,13 +18,14 @@ import { readSavings } from '#store/report-savings.ts'
 const { values } = parseArgs({
   options: { rows: { type: 'string', default: '300000' }, embedded: { type: 'boolean', default: false } },
 })
+const batch = 20_000
 const rowCount = Number(values.rows)
 const untilMs = Date.parse('2026-03-01T00:00:00Z')
 const spanMs = 29 * 86_400_000
 
 /** Twelve routes of two versions, three models, sessions of four, 1 % errors, 0.5 % fallbacks, 2 % past every route. */
 async function fill(db: Database): Promise<void> {
-  for (let from = 1; from <= rowCount; from += 100_000) {
+  for (let from = 1; from <= rowCount; from += batch) {
     await sql`
       insert into decisions (request_id, at, route, version, arm, bucket, rule, task, reason, random, snapshot_epoch, model,
         provider, eligible, excluded, attempts, is_fallback, status, error_code, is_stream, input_tokens, cached_input_tokens,
@@ -46,9 +47,8 @@ async function fill(db: Database): Promise<void> {
         case when i % 101 > 0 and i % 53 > 0 then 300 + i % 9000 end, 120 + i % 300, 300 + (i::bigint * 7919 % 6000), 'key_' || i % 40,
         jsonb_build_object('team', 'team-' || i % 15, 'session', 's-' || i / 4, 'user', 'u-' || i % 5000, 'workflow', 'flow-' || i % 9),
         '{"inputTokens": 812, "hasTools": false, "hasImages": false, "wantsJson": true, "capabilities": [], "patterns": {}}'::jsonb
-      from generate_series(${from}::int, ${Math.min(from + 99_999, rowCount)}::int) i`.execute(db)
+      from generate_series(${from}::int, ${Math.min(from + batch - 1, rowCount)}::int) i`.execute(db)
   }
-  await sql`vacuum analyze decisions`.execute(db)
 }
 
 const filters: Readonly<Record<string, DecisionFilter>> = {
@@ -103,7 +103,7 @@ async function embedded(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'interlock-bench-'))
   const { db, close } = await openEmbedded(directory)
   try {
-    await run(db)
+    await run(db, () => sql`vacuum analyze decisions`.execute(db))
   } finally {
     await close()
     rmSync(directory, { recursive: true, force: true })
@@ -119,7 +119,10 @@ async function postgres(): Promise<void> {
   url.pathname = `/${name}`
   const { db, close } = openPostgres(url.toString(), () => undefined)
   try {
-    await run(db)
+    // The pool's queries have a time limit, which a vacuum need not keep.
+    const vacuum = new pg.Client({ connectionString: url.toString() })
+    await vacuum.connect()
+    await run(db, () => vacuum.query('vacuum analyze decisions').finally(() => vacuum.end()))
   } finally {
     await close()
     await admin.query(`drop database ${name} with (force)`)
@@ -127,10 +130,11 @@ async function postgres(): Promise<void> {
   }
 }
 
-async function run(db: Database): Promise<void> {
+async function run(db: Database, vacuum: () => Promise<unknown>): Promise<void> {
   await migrate(db)
   const start = performance.now()
   await fill(db)
+  await vacuum()
   const engine = values.embedded ? 'PGlite' : 'PostgreSQL'
   process.stdout.write(`${engine}, ${rowCount} rows, filled in ${((performance.now() - start) / 1000).toFixed(0)} s\n`)
   await measure(db)
