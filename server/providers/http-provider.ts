@@ -49,9 +49,9 @@ export function createHttpProvider(deps: HttpProviderDeps, dialect: Dialect): Ch
   }
   const { embeddings } = dialect
   return {
-    complete: async (call) => complete(wire, call),
-    stream: async (call) => stream(wire, call),
-    ...(embeddings !== undefined && { embed: async (call: ModelCall) => embed(wire, embeddings, call) }),
+    complete: (call) => complete(wire, call),
+    stream: (call) => stream(wire, call),
+    ...(embeddings !== undefined && { embed: (call: ModelCall) => embed(wire, embeddings, call) }),
   }
 }
 
@@ -247,7 +247,8 @@ function refusesCounts(error: unknown): boolean {
   return /stream_options|include_usage/.test(`${error.upstream?.param} ${error.upstream?.message}`)
 }
 
-async function streamOnce(wire: Wire, call: ChatCall): Promise<ChatStream> {
+/** @throws ProviderError at once where the request cannot be translated */
+function streamOnce(wire: Wire, call: ChatCall): Promise<ChatStream> {
   const { body, warnings, answer, isUsageHidden = false } = wire.dialect.translate(call, true, wire.deps.clock.nowMs())
   const path = wire.dialect.path(wire.baseOf(call.provider), call.model, true)
   const request = requestOf(wire, call, path, body, true)
