@@ -5,7 +5,7 @@ import { isPromptFault, type PromptTemplate, promptKey, type RenderedPrompt, ren
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
 import { decideTargets } from '#domain/routing.ts'
-import { chargeOf } from '#domain/task.ts'
+import { builtinTasks, chargeOf } from '#domain/task.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
 import { ProviderError } from '#providers/provider.ts'
 import type { TaskClassifier } from '#providers/task-classifier.ts'
@@ -177,8 +177,9 @@ function factsOf(item: DatasetItem): RequestFacts {
   }
 }
 
-/** An item's slices are its metadata; its task may also be a tag, `task:NAME`. */
+/** An item's slices are its metadata; its task may also be a tag: `task:NAME`, or the name of a built-in task. */
 function metadataOf({ slice = {}, tags = [] }: DatasetItem): Readonly<Record<string, string>> {
-  const tag = tags.find((name) => name.startsWith('task:'))
-  return tag === undefined ? slice : { task: tag.slice('task:'.length), ...slice }
+  const task =
+    tags.find((tag) => tag.startsWith('task:'))?.slice('task:'.length) ?? tags.find((tag) => builtinTasks.includes(tag))
+  return task === undefined ? slice : { task, ...slice }
 }

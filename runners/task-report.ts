@@ -99,7 +99,8 @@ Origins: self-instruct user-oriented instructions, labelled by hand (github.com/
 templates over CommonGen, DuoRC, QASC, QuaRel, QuaRTz, Quoref and ROPES from the same repository; SummEdits documents with requests in
 our own words (github.com/salesforce/factualNLG, commit 0da1dfa); HumanEval (github.com/openai/human-eval, commit 6d43fb9); GSM8K
 questions (github.com/WildEval/ZeroEval, commit 8c1485e); MT-bench questions (github.com/lm-sys/RouteLLM, commit 0b64fda).
-Attribution for the CC-BY-4.0 rows: QASC, QuaRTz, QuaRel, Quoref and ROPES are by the Allen Institute for AI; they are shortened as said.
+Attribution for the CC-BY-4.0 rows: QASC, QuaRTz, QuaRel, Quoref and ROPES are by the Allen Institute for AI; they are shortened as said
+(https://creativecommons.org/licenses/by/4.0/). Texts of the other licences: \`LICENSE-APACHE-2.0.txt\`, \`LICENSE-MIT.txt\`.
 
 | licence | prompts |
 |---|---|

@@ -41,7 +41,7 @@ async function answerAs(spec: RouteSpec, item: Partial<DatasetItem> = {}) {
     models: ['acme/small', 'acme/coder', 'tasks/cheap', aModel('tasks/unpriced', { price: null })],
   })
   const deps = { catalogue: async () => catalogue, clientOf: providers.clientFor, clock, random: () => 0.5 }
-  const target = { label: 'r@1', route: 'r', version: 1 }
+  const target = { kind: 'candidate', label: 'r@1', route: 'r', version: 1 } as const
   const classifier = evalTaskClassifier({ providers, clock, lexical: readLexicalModel(lexicalModelDocument()) })
   return callTarget(
     {
@@ -63,6 +63,7 @@ describe('the task of a dataset item (A2, C7)', () => {
     const spec = { ...base, task: { classifier: byModel } }
     expect(await answerAs(spec, { slice: { task: 'code' } })).toMatchObject({ model: 'acme/coder' })
     expect(await answerAs(spec, { tags: ['normal', 'task:code'] })).toMatchObject({ model: 'acme/coder' })
+    expect(await answerAs(spec, { tags: ['normal', 'code'] })).toMatchObject({ model: 'acme/coder' })
     expect(await answerAs(spec, { tags: ['task:code'], slice: { task: 'generation' } })).toMatchObject({
       model: 'acme/small',
     })
