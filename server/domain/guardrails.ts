@@ -51,13 +51,16 @@ export function checkGuardrails(guardrails: Guardrails | undefined, path: string
   })
 }
 
-interface Compiled {
+/** Patterns searched for as one. More of them together are slower than in groups: the engine's tables grow out of their bounds. */
+const groupSize = 8
+
+interface Group {
   /** All of them in one search; null: they have to be tried one by one. */
   readonly any: Pattern | null
   readonly each: readonly { readonly name: string; readonly pattern: Pattern }[]
 }
 
-const compiledGuardrails = new WeakMap<Guardrails, Compiled>()
+const compiledGuardrails = new WeakMap<Guardrails, readonly Group[]>()
 
 /** True where texts have to be searched at all. */
 export function hasBlocked(guardrails: Guardrails | undefined): guardrails is Guardrails {
@@ -69,27 +72,31 @@ export function hasBlocked(guardrails: Guardrails | undefined): guardrails is Gu
  * (readings.ts), in time linear in its length.
  */
 export function blockIn(guardrails: Guardrails, texts: readonly string[]): Block | null {
-  const { any, each } = compiledOf(guardrails)
-  for (const text of texts) {
-    for (const reading of readingsOf(text)) {
-      if (any !== null && !any.test(reading)) continue
-      const found = each.find(({ pattern }) => pattern.test(reading))
-      if (found !== undefined) return { rule: found.name }
-    }
+  const groups = groupsOf(guardrails)
+  const readings = texts.flatMap(readingsOf)
+  for (const { any, each } of groups) {
+    const suspects = any === null ? readings : readings.filter((reading) => any.test(reading))
+    if (suspects.length === 0) continue
+    const found = each.find(({ pattern }) => suspects.some((reading) => pattern.test(reading)))
+    if (found !== undefined) return { rule: found.name }
   }
   return null
 }
 
-function compiledOf(guardrails: Guardrails): Compiled {
+function groupsOf(guardrails: Guardrails): readonly Group[] {
   const known = compiledGuardrails.get(guardrails)
   if (known !== undefined) return known
-  const each = (guardrails.blocked ?? []).flatMap(({ name, pattern }) => {
+  const patterns = (guardrails.blocked ?? []).flatMap(({ name, pattern }) => {
     const compiled = compilePattern(pattern)
     // Patterns are checked before they are stored; one that no longer compiles must not open the door for the others.
     return isFault(compiled) ? [] : [{ name, pattern: compiled }]
   })
-  const joined = compilePattern(each.map(({ pattern }) => `(?:${pattern.source})`).join('|'))
-  const compiled = { any: each.length < 2 || isFault(joined) ? null : joined, each }
-  compiledGuardrails.set(guardrails, compiled)
-  return compiled
+  const groups: Group[] = []
+  for (let from = 0; from < patterns.length; from += groupSize) {
+    const each = patterns.slice(from, from + groupSize)
+    const joined = compilePattern(each.map(({ pattern }) => `(?:${pattern.source})`).join('|'))
+    groups.push({ any: each.length < 2 || isFault(joined) ? null : joined, each })
+  }
+  compiledGuardrails.set(guardrails, groups)
+  return groups
 }

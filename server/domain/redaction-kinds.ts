@@ -21,6 +21,8 @@ export interface KindPattern {
   readonly holds: (match: string) => boolean
   /** What a text must hold to be searched at all: an `@`, or so many digits. */
   readonly needs: 'at' | number
+  /** Quicker to look for than the pattern and found wherever that is; absent: nothing is. */
+  readonly hint?: RegExp
 }
 
 const always = () => true
@@ -51,6 +53,7 @@ export const kindPatterns: readonly KindPattern[] = [
     pattern: /(?<=-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[^-]{16,16384}/g,
     holds: always,
     needs: 0,
+    hint: /PRIVATE KEY/,
   },
   {
     kind: 'secret',
@@ -59,12 +62,13 @@ export const kindPatterns: readonly KindPattern[] = [
     holds: (match) => /\d/.test(match),
     needs: 1,
   },
-  { kind: 'secret', pattern: /(?<=\bBearer )[A-Za-z0-9._~+/=-]{16,4096}/gi, holds: always, needs: 0 },
+  { kind: 'secret', pattern: /(?<=\bBearer )[A-Za-z0-9._~+/=-]{16,4096}/gi, holds: always, needs: 0, hint: /bearer /i },
   {
     kind: 'secret',
     pattern: /(?<=\b[A-Za-z][A-Za-z0-9+.-]{1,20}:\/\/)[^\s:@/\\"]{0,64}:[^\s@/\\"]{1,256}(?=@)/g,
     holds: always,
     needs: 'at',
+    hint: /:\/\//,
   },
   {
     kind: 'secret',
@@ -72,6 +76,7 @@ export const kindPatterns: readonly KindPattern[] = [
       /(?<=(?:pass(?:word|wd|phrase)|pwd|secret|api[_ -]?key|access[_-]?key|account[_-]?key|shared[_-]?access[_-]?key|auth[_-]?token|access[_-]?token|refresh[_-]?token|client[_-]?secret|private[_-]?key)\\?["']?\s{0,2}(?:[:=]|=>|\bis\b)\s{0,2}\\?["']?)[^\s"'`,;<>{}()[\]\\]{6,512}/gi,
     holds: (match) => /[\d!@#$%^&*+/=]/.test(match) && !/^(?:https?:|\$|[p]rocess\.|os\.|env)/i.test(match),
     needs: 0,
+    hint: /pass|pwd|secret|key|token/i,
   },
   {
     kind: 'email',
@@ -106,6 +111,7 @@ export const kindPatterns: readonly KindPattern[] = [
       /(?<=\b(?:passport|licen[cs]e|social security|ssn|national insurance|tax id|tin|national id)\b(?: (?:number|no\.?|id|#))?\s{0,2}(?:is|:|#|=)?\s{0,2})(?=[A-Za-z]{0,3}[ -]?\d)[A-Za-z0-9](?:[A-Za-z0-9]|[ -](?=\d)){4,22}[A-Za-z0-9]/gi,
     holds: (match) => hasDigits(match, 5, 20),
     needs: 5,
+    hint: /passport|licen[cs]e|social security|ssn|insurance|tax id|\btin\b|national id/i,
   },
   {
     kind: 'phone',
@@ -149,6 +155,7 @@ export const kindPatterns: readonly KindPattern[] = [
     pattern: /(?<![\w:.])(?:[0-9a-f]{1,4}:){1,7}(?::(?:[0-9a-f]{1,4}:){0,5}[0-9a-f]{1,4}|[0-9a-f]{1,4})(?![\w:])/gi,
     holds: (match) => /\d/.test(match) && (match.includes('::') ? match.length > 8 : match.split(':').length === 8),
     needs: 4,
+    hint: /[0-9a-f]:[0-9a-f:]/i,
   },
   {
     kind: 'birthdate',
@@ -217,6 +224,7 @@ export const kindPatterns: readonly KindPattern[] = [
       /(?<=\b(?:my|personal|own) (?:web ?site|home ?page|blog|profile)(?: is|:)? {0,2})https?:\/\/[^\s"'<>\\]{4,200}/gi,
     holds: always,
     needs: 0,
+    hint: /https?:/i,
   },
   {
     kind: 'secret',

@@ -42,8 +42,9 @@ const mostDigitsNeeded = Math.max(...kindPatterns.map(({ needs }) => (needs === 
 function sweep(text: string, onFind: (find: Find) => void): string {
   const [digits, hasAt] = [digitsIn(text), text.includes('@')]
   let current = text
-  for (const { kind, pattern, holds: isOne, needs } of kindPatterns) {
+  for (const { kind, pattern, holds: isOne, needs, hint } of kindPatterns) {
     if (needs === 'at' ? !hasAt : digits < needs) continue
+    if (hint?.test(current) === false) continue
     current = current.replace(pattern, (match: string, ...rest: unknown[]) => {
       // What is masked already is no second find.
       if (!isOne(match) || mask(match) === match) return match
