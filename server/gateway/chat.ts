@@ -9,6 +9,7 @@ import type { Chat, GatewayState } from './chat-context.ts'
 import { type ChatCaller, decide } from './chat-decision.ts'
 import { type Answered, answer, describe, describeTarget, type Reply } from './chat-reply.ts'
 import { bodyFor } from './chat-request.ts'
+import { eligibleAgainMs } from './eligible-again.ts'
 import { embeddingClients } from './embedding-clients.ts'
 import { estimatedUsage, needsEstimate } from './estimated-usage.ts'
 import { type Forwarded, forward } from './forward.ts'
@@ -237,10 +238,7 @@ function refuse(
   error: ApiError,
   reservation: Reservation | null = null,
 ): void {
-  const waitMs = state.user.circuits.soonestMs(
-    chat.decision.excluded.flatMap((exclusion) => (exclusion.by === 'circuit_open' ? [exclusion.model] : [])),
-    state.clock.monotonicMs(),
-  )
+  const waitMs = eligibleAgainMs(chat.decision.excluded, state.user.circuits, state.clock.monotonicMs())
   reply.head['x-interlock-attempts'] = 0
   const isFinal = waitMs === null && error.retryAfterMs === undefined
   sendError(reply, isFinal ? { ...error, isHopeless: true } : { retryAfterMs: waitMs, ...error })
