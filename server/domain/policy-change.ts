@@ -2,6 +2,7 @@ import { canonicalJson } from './canonical.ts'
 import { type Catalogue, exclusionsOf } from './constraints.ts'
 import type { RequestFacts } from './request-facts.ts'
 import { type Constraints, type ModelRef, modelsOf, poolOf, type RouteSpec, type Rule } from './route.ts'
+import { classifierModelOf } from './task.ts'
 
 /** A place that a new version may send requests to and the version before may not. */
 export interface PolicyBreak {
@@ -53,7 +54,10 @@ function reachOf(spec: RouteSpec): Reach[] {
     const constraints = rule.constraints === undefined ? own : [...own, rule.constraints]
     return poolOf(rule.models ?? spec.models).map(({ model }) => ({ model, constraints }))
   })
-  return [...modelsOf({ ...spec, rules: [] }).map((model) => ({ model, constraints: own })), ...ofRules]
+  const classifier = classifierModelOf(spec)
+  // A classifier is shown prompts as well, whatever answers them.
+  const models = [...modelsOf({ ...spec, rules: [] }), ...(classifier === null ? [] : [classifier])]
+  return [...models.map((model) => ({ model, constraints: own })), ...ofRules]
 }
 
 function placesOf(constraints: Constraints | undefined): Constraints[] {

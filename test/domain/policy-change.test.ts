@@ -32,6 +32,7 @@ describe('policies that a new version leaves behind (D3)', () => {
 
   test.each([
     ['a fallback', { models: ['eu/m'], fallbacks: ['us/m'] }],
+    ['a classifier', { models: ['eu/m'], task: { classifier: { kind: 'model', model: 'us/m' } } }],
     ['a rule', { models: ['eu/m'], rules: [{ name: 'all', when: {}, models: ['us/m'] }] }],
     ['a drained model', { models: ['eu/m', { model: 'us/m', weight: 0 }] }],
     ['another region', { models: ['eu/m', 'us/m'], constraints: { regions: ['us'] } }],
