@@ -1,5 +1,6 @@
 import type { DecisionRecord } from '#domain/decision.ts'
 import { InterlockError } from '#domain/errors.ts'
+import { redactText } from '#domain/redaction.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { created, type Operation, ok } from '#http/operation.ts'
 import { inTransaction } from '#store/database.ts'
@@ -209,7 +210,9 @@ export const decisionOperations: readonly Operation<ControlDeps>[] = [
     },
     responses: { 201: { description: 'stored', schema: feedbackSchema } },
     handle: async (deps, { caller, body }) => {
-      const { requestId, signal, value = null, comment = null } = body
+      const { requestId, signal, value = null } = body
+      // People quote what they saw.
+      const comment = typeof body.comment === 'string' ? redactText(body.comment).text : null
       if (signal === 'rating' && value === null) {
         const message = 'is missing: a rating is a number from 0 to 1'
         throw new InterlockError('VALIDATION_FAILED', `/value ${message}`, [{ path: '/value', message }])

@@ -295,6 +295,19 @@ describe.each(engines())('records on %s', (engine) => {
       },
     )
 
+    test('a comment is masked before it is stored (B6)', async () => {
+      const comment = 'it told me the address ann@example.com'
+      const sent = await rig.call('POST', '/api/feedback', { body: { requestId: 'req-2', signal: 'ticket', comment } })
+      expect(sent.body.comment).toBe('it told me the address xxx@xxxxxxx.xxx')
+      const rows = await database.db
+        .selectFrom('feedback')
+        .select('comment')
+        .where('request_id', '=', 'req-2')
+        .execute()
+      expect(rows).toEqual([{ comment: 'it told me the address xxx@xxxxxxx.xxx' }])
+      await database.db.deleteFrom('feedback').where('request_id', '=', 'req-2').execute()
+    })
+
     test('one shows its attempts, its cost in USD, and the feedback that came (D11)', async () => {
       const sent = await rig.call('POST', '/api/feedback', {
         key: rig.keys.gateway,
