@@ -12,6 +12,12 @@ export interface FieldNote {
   readonly detail: string
 }
 
+/** Where the notes of one translation are gathered. */
+export interface Notes {
+  readonly notes: FieldNote[]
+  readonly extensions: FieldNote[]
+}
+
 /** What a client's request means as a chat completion. */
 export interface TranslatedRequest {
   /** What providers that take chat completions as they are get to see. */

@@ -2,7 +2,7 @@ import { tokensOfCharacters } from '#domain/tokens.ts'
 import { isObject, textOf } from '#providers/answer-facts.ts'
 import { type Fields, present } from './dialect-fields.ts'
 import type { ApiError } from './openai-error.ts'
-import { idSuffix, reasoningIn } from './responses-answer.ts'
+import { idSuffix, reasoningIn, thinkingIn } from './responses-answer.ts'
 
 /** What an answer in Anthropic's shape repeats of its request. */
 export interface MessageEcho {
@@ -101,8 +101,8 @@ export function messageOfCompletion(completion: Fields, echo: MessageEcho): Fiel
 
 /** Blocks that an adapter kept as they were, or the text that others showed of their reasoning. */
 function thinkingOf(message: Fields): Fields[] {
-  const own = Array.isArray(message['thinking_blocks']) ? message['thinking_blocks'].filter(isObject) : []
-  if (own.length > 0) return own
+  const own = thinkingIn(message)
+  if (own.length > 0) return [...own]
   const text = reasoningIn(message)
   return text === '' ? [] : [{ type: 'thinking', thinking: text, signature: '' }]
 }

@@ -1,14 +1,8 @@
 import { isObject } from '#providers/answer-facts.ts'
-import { type FieldNote, type Fields, listAt, objectAt, textAt, unknownValue, unsupported } from './dialect-fields.ts'
+import { type Fields, listAt, type Notes, objectAt, textAt, unknownValue, unsupported } from './dialect-fields.ts'
 
 const userBlocks = ['text', 'image', 'document', 'search_result', 'tool_result'] as const
 const assistantBlocks = ['text', 'thinking', 'redacted_thinking', 'tool_use'] as const
-
-/** Where notes of one translation are gathered. */
-export interface Notes {
-  readonly notes: FieldNote[]
-  readonly extensions: FieldNote[]
-}
 
 /** A message of Anthropic's as chat messages: the results of tools become messages of their own. @throws FieldFault */
 export function messagesOf(value: unknown, path: string, into: Notes): Fields[] {

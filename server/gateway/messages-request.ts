@@ -3,6 +3,7 @@ import {
   type FieldNote,
   type Fields,
   listAt,
+  type Notes,
   objectAt,
   optionalCount,
   optionalList,
@@ -15,7 +16,7 @@ import {
   unknownValue,
   unsupported,
 } from './dialect-fields.ts'
-import { messagesOf, type Notes, systemMessages, withCacheControl } from './messages-content.ts'
+import { messagesOf, systemMessages, withCacheControl } from './messages-content.ts'
 
 /** Fields whose meaning needs a service behind Anthropic's API. */
 const refusals: Readonly<Record<string, string>> = {

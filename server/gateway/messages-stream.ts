@@ -11,7 +11,7 @@ import {
   stopOf,
 } from './messages-answer.ts'
 import type { ApiError } from './openai-error.ts'
-import { reasoningIn } from './responses-answer.ts'
+import { reasoningIn, thinkingIn } from './responses-answer.ts'
 import { type CallPiece, callPieces, type EventTranslator, firstChoice, namedEvent } from './stream-translator.ts'
 
 interface Call {
@@ -114,7 +114,7 @@ export class MessagesStream implements EventTranslator {
   }
 
   #addThinking(delta: Fields): string {
-    const blocks = Array.isArray(delta['thinking_blocks']) ? delta['thinking_blocks'].filter(isObject) : []
+    const blocks = thinkingIn(delta)
     const text = reasoningIn(delta)
     let events = ''
     if ((text !== '' || blocks.length > 0) && this.#isBusy()) {

@@ -1,6 +1,7 @@
 import { isObject, textOf } from '#providers/answer-facts.ts'
 import { type Fields, present } from './dialect-fields.ts'
 import type { ApiError } from './openai-error.ts'
+import { sealThinking } from './sealed-thinking.ts'
 
 /** What every object of one response says about its request. */
 export interface ResponseEcho {
@@ -100,8 +101,16 @@ export function reasoningIn(message: Fields): string {
   return typeof text === 'string' ? text : ''
 }
 
-export function reasoningItem(id: string, text: string): Fields {
-  return { id, type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text }], status: 'completed' }
+/** Blocks of thinking that an adapter kept as they were. */
+export function thinkingIn(message: Fields): readonly Fields[] {
+  return Array.isArray(message['thinking_blocks']) ? message['thinking_blocks'].filter(isObject) : []
+}
+
+/** @param blocks Anthropic's own, which a client must hand back with the answer; others have none */
+export function reasoningItem(id: string, text: string, blocks: readonly Fields[]): Fields {
+  const content = text === '' ? [] : [{ type: 'reasoning_text', text }]
+  const sealed = blocks.length === 0 ? {} : { encrypted_content: sealThinking(blocks) }
+  return { id, type: 'reasoning', summary: [], content, ...sealed, status: 'completed' }
 }
 
 export interface MessageParts {
@@ -151,7 +160,8 @@ function outputOf(choice: Fields, suffix: string, status: ItemStatus): Fields[] 
   const message = isObject(choice['message']) ? choice['message'] : {}
   const items: Fields[] = []
   const reasoning = reasoningIn(message)
-  if (reasoning !== '') items.push(reasoningItem(`rs_${suffix}_0`, reasoning))
+  const blocks = thinkingIn(message)
+  if (reasoning !== '' || blocks.length > 0) items.push(reasoningItem(`rs_${suffix}_0`, reasoning, blocks))
   const text = textOf(message['content'])
   const refusal = typeof message['refusal'] === 'string' ? message['refusal'] : ''
   const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'].filter(isObject) : []

@@ -1,7 +1,7 @@
 import {
-  type FieldNote,
   type Fields,
   listAt,
+  type Notes,
   objectAt,
   optionalText,
   present,
@@ -9,6 +9,7 @@ import {
   unknownValue,
   unsupported,
 } from './dialect-fields.ts'
+import { openThinking } from './sealed-thinking.ts'
 
 const roles = ['user', 'assistant', 'system', 'developer'] as const
 const itemTypes = ['message', 'function_call', 'function_call_output', 'reasoning'] as const
@@ -18,6 +19,7 @@ interface Message {
   readonly role: string
   content?: unknown
   tool_calls?: Fields[]
+  thinking_blocks?: Fields[]
   readonly tool_call_id?: string
 }
 
@@ -27,19 +29,21 @@ interface Message {
  *
  * @throws FieldFault
  */
-export function messagesOfItems(items: readonly unknown[], notes: FieldNote[]): Fields[] {
+export function messagesOfItems(items: readonly unknown[], into: Notes): Fields[] {
   const messages: Message[] = []
   for (const [index, entry] of items.entries()) {
     const path = `input[${index}]`
-    addItem(messages, objectAt(entry, path), path, notes)
+    addItem(messages, objectAt(entry, path), path, into)
   }
-  return messages as readonly object[] as Fields[]
+  // Thinking that nothing followed is no answer.
+  const whole = messages.filter(({ content, tool_calls: calls }) => content !== null || calls !== undefined)
+  return whole as readonly object[] as Fields[]
 }
 
-function addItem(messages: Message[], item: Fields, path: string, notes: FieldNote[]): void {
+function addItem(messages: Message[], item: Fields, path: string, into: Notes): void {
   switch (item['type'] ?? 'message') {
     case 'message':
-      messages.push(messageOf(item, path))
+      addMessage(messages, messageOf(item, path))
       return
     case 'function_call':
       callsOf(messages).push({
@@ -52,16 +56,39 @@ function addItem(messages: Message[], item: Fields, path: string, notes: FieldNo
       })
       return
     case 'function_call_output':
-      addOutput(messages, item, path, notes)
+      addOutput(messages, item, path, into)
       return
     case 'reasoning':
-      notes.push({ field: path, detail: 'earlier reasoning is not sent: chat completions has no place for it' })
+      addReasoning(messages, item, path, into)
       return
     case 'item_reference':
       throw unsupported(path, `'${path}' refers to a stored item; this gateway stores none. Send the item itself.`)
     default:
       throw unknownValue(`${path}.type`, item['type'], itemTypes)
   }
+}
+
+/** What an assistant says after thinking is one message with it. */
+function addMessage(messages: Message[], message: Message): void {
+  const last = messages.at(-1)
+  const isThought = last?.thinking_blocks !== undefined && last.content === null && last.tool_calls === undefined
+  if (last !== undefined && isThought && message.role === 'assistant') last.content = message.content
+  else messages.push(message)
+}
+
+function addReasoning(messages: Message[], item: Fields, path: string, { notes, extensions }: Notes): void {
+  const blocks = openThinking(item['encrypted_content'])
+  const detail = 'earlier reasoning is not sent: chat completions has no place for it'
+  if (blocks === null) {
+    notes.push({ field: path, detail })
+    return
+  }
+  extensions.push({ field: path, detail })
+  const last = messages.at(-1)
+  // Between calls of one turn it must not part them from their outputs.
+  if (last?.role === 'assistant' && last.tool_calls !== undefined) {
+    last.thinking_blocks = [...(last.thinking_blocks ?? []), ...blocks]
+  } else messages.push({ role: 'assistant', content: null, thinking_blocks: blocks })
 }
 
 /** The tool calls of the last message, which is made an assistant's where it is not. */
@@ -127,7 +154,7 @@ function fileOf(part: Fields, path: string): Fields {
 }
 
 /** Images in an output stand in a message of the user behind it: tool messages hold text alone. */
-function addOutput(messages: Message[], item: Fields, path: string, notes: FieldNote[]): void {
+function addOutput(messages: Message[], item: Fields, path: string, { notes }: Notes): void {
   const callId = textAt(item['call_id'], `${path}.call_id`)
   const { output } = item
   if (typeof output === 'string') {

@@ -2,6 +2,7 @@ import {
   type FieldNote,
   type Fields,
   listAt,
+  type Notes,
   objectAt,
   optionalCount,
   optionalList,
@@ -68,7 +69,8 @@ const logprobsInclude = 'message.output_text.logprobs'
 
 /** A Responses request as a chat completion. @throws FieldFault */
 export function translateResponses(fields: Fields): TranslatedRequest {
-  const notes: FieldNote[] = []
+  const into: Notes = { notes: [], extensions: [] }
+  const { notes } = into
   for (const [name, why] of Object.entries(refusals)) {
     const value = fields[name]
     if (value === undefined || value === null || value === false) continue
@@ -76,9 +78,9 @@ export function translateResponses(fields: Fields): TranslatedRequest {
   }
   noteOthers(fields, notes)
   const isStream = fields['stream'] === true
-  const plain = present({
+  const chat = present({
     ...Object.fromEntries(sameName.map((name) => [name, fields[name]])),
-    messages: messagesOf(fields, notes),
+    messages: messagesOf(fields, into),
     max_completion_tokens: optionalCount(fields['max_output_tokens'], 'max_output_tokens'),
     ...toolsOf(fields),
     ...textOptionsOf(fields),
@@ -88,8 +90,9 @@ export function translateResponses(fields: Fields): TranslatedRequest {
     stream_options: isStream ? { include_usage: true } : undefined,
   })
   // A provider refuses metadata unless it stores the answer: it describes the request to the router alone.
-  const extended = { ...plain, ...present({ metadata: fields['metadata'], interlock: fields['interlock'] }) }
-  return { plain, extended, notes, extensions: [] }
+  const extended = { ...chat, ...present({ metadata: fields['metadata'], interlock: fields['interlock'] }) }
+  const messages = (chat['messages'] as readonly Fields[]).map(({ thinking_blocks: _, ...plain }) => plain)
+  return { plain: { ...chat, messages }, extended, ...into }
 }
 
 function noteOthers(fields: Fields, notes: FieldNote[]): void {
@@ -103,13 +106,13 @@ function noteOthers(fields: Fields, notes: FieldNote[]): void {
   }
 }
 
-function messagesOf(fields: Fields, notes: FieldNote[]): Fields[] {
+function messagesOf(fields: Fields, into: Notes): Fields[] {
   const instructions = optionalText(fields['instructions'], 'instructions')
   const { input } = fields
   const first: Fields[] = instructions === null ? [] : [{ role: 'system', content: instructions }]
   if (typeof input === 'string') return [...first, { role: 'user', content: input }]
   if (input === undefined || input === null) throw typeFault('input', 'a string or an array', input)
-  const messages = messagesOfItems(listAt(input, 'input'), notes)
+  const messages = messagesOfItems(listAt(input, 'input'), into)
   if (messages.length === 0 && first.length === 0) throw typeFault('input', 'an array with items', input)
   return [...first, ...messages]
 }

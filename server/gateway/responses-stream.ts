@@ -15,12 +15,18 @@ import {
   reasoningItem,
   responseObject,
   responseUsage,
+  thinkingIn,
 } from './responses-answer.ts'
 import { type CallPiece, callPieces, type EventTranslator, firstChoice, namedEvent } from './stream-translator.ts'
 
 interface Item {
   readonly id: string
   readonly outputIndex: number
+}
+
+interface OpenReasoning extends Item {
+  text: string
+  readonly blocks: Fields[]
 }
 
 interface OpenMessage extends Item {
@@ -54,7 +60,7 @@ export class ResponsesStream implements EventTranslator {
   #sequence = 0
   #hasBegun = false
   #message: OpenMessage | null = null
-  #reasoning: (Item & { text: string }) | null = null
+  #reasoning: OpenReasoning | null = null
   #finishReason: unknown = null
   #usage: Fields | null = null
 
@@ -71,6 +77,8 @@ export class ResponsesStream implements EventTranslator {
     const delta = isObject(choice['delta']) ? choice['delta'] : {}
     const reasoning = reasoningIn(delta)
     if (reasoning !== '') events += this.#addReasoning(reasoning)
+    const blocks = thinkingIn(delta)
+    if (blocks.length > 0) events += this.#addThinking(blocks)
     const text = textOf(delta['content'])
     if (text !== '') events += this.#addText(text, logprobsIn(choice['logprobs']))
     if (typeof delta['refusal'] === 'string' && delta['refusal'] !== '') events += this.#addRefusal(delta['refusal'])
@@ -129,20 +137,27 @@ export class ResponsesStream implements EventTranslator {
     return this.#event('response.output_item.done', { output_index: item.outputIndex, item: shown })
   }
 
+  #openReasoning(): { events: string; item: OpenReasoning } {
+    if (this.#reasoning !== null) return { events: '', item: this.#reasoning }
+    const closed = this.#closeMessage('completed')
+    const item: OpenReasoning = { ...this.#newItem('rs'), text: '', blocks: [] }
+    this.#reasoning = item
+    const shown = { type: 'reasoning', summary: [], content: [], status: 'in_progress' }
+    return { events: closed + this.#added(item, shown), item }
+  }
+
   #addReasoning(text: string): string {
-    let events = this.#closeMessage('completed')
-    let item = this.#reasoning
-    if (item === null) {
-      item = { ...this.#newItem('rs'), text: '' }
-      this.#reasoning = item
-      events += this.#added(item, { type: 'reasoning', summary: [], content: [], status: 'in_progress' })
-      events += this.#event('response.content_part.added', {
-        ...at(item, 0),
-        part: { type: 'reasoning_text', text: '' },
-      })
-    }
+    const { events, item } = this.#openReasoning()
+    const part = { type: 'reasoning_text', text: '' }
+    const begun = item.text === '' ? this.#event('response.content_part.added', { ...at(item, 0), part }) : ''
     item.text += text
-    return events + this.#event('response.reasoning_text.delta', { ...at(item, 0), delta: text })
+    return events + begun + this.#event('response.reasoning_text.delta', { ...at(item, 0), delta: text })
+  }
+
+  #addThinking(blocks: readonly Fields[]): string {
+    const { events, item } = this.#openReasoning()
+    item.blocks.push(...blocks)
+    return events
   }
 
   #closeReasoning(): string {
@@ -150,11 +165,12 @@ export class ResponsesStream implements EventTranslator {
     if (item === null) return ''
     this.#reasoning = null
     const { text } = item
-    return (
-      this.#event('response.reasoning_text.done', { ...at(item, 0), text }) +
-      this.#event('response.content_part.done', { ...at(item, 0), part: { type: 'reasoning_text', text } }) +
-      this.#done(item, reasoningItem(item.id, text))
-    )
+    const events =
+      text === ''
+        ? ''
+        : this.#event('response.reasoning_text.done', { ...at(item, 0), text }) +
+          this.#event('response.content_part.done', { ...at(item, 0), part: { type: 'reasoning_text', text } })
+    return events + this.#done(item, reasoningItem(item.id, text, item.blocks))
   }
 
   #openMessage(): string {

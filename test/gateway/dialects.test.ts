@@ -11,6 +11,8 @@ type Fields = Record<string, unknown>
 /** An answer as a provider may think, write and call. */
 interface Answer {
   readonly reasoning: string
+  /** Of the thinking, where an adapter keeps Anthropic's own blocks. */
+  readonly signature: string | null
   readonly text: string
   readonly calls: readonly { readonly name: string; readonly input: Fields }[]
   readonly finish: 'stop' | 'length' | 'tool_calls' | 'content_filter'
@@ -18,6 +20,7 @@ interface Answer {
 
 const anAnswer: fc.Arbitrary<Answer> = fc.record({
   reasoning: fc.oneof(fc.constant(''), fc.string({ unit: 'grapheme' })),
+  signature: fc.option(fc.stringMatching(/^[a-z]{1,8}$/)),
   text: fc.oneof(fc.constant(''), fc.string({ unit: 'grapheme' })),
   calls: fc.array(
     fc.record({
@@ -46,12 +49,18 @@ function toolCalls({ calls }: Answer) {
   })
 }
 
+/** As an adapter hands them on: whole, once their text was streamed. */
+function blocksOf({ reasoning, signature }: Answer): Fields[] {
+  return signature === null ? [] : [{ type: 'thinking', thinking: reasoning, signature }]
+}
+
 function whole(answer: Answer): Fields {
   const message = {
     role: 'assistant',
     content: answer.text,
     reasoning_content: answer.reasoning,
     tool_calls: toolCalls(answer),
+    thinking_blocks: blocksOf(answer),
   }
   return { choices: [{ index: 0, message, finish_reason: answer.finish }], usage }
 }
@@ -85,6 +94,7 @@ function chunksOf(answer: Answer, sizes: readonly number[], turns: readonly numb
   return [
     chunk({ role: 'assistant', content: '' }),
     ...cut(answer.reasoning, sizes).map((text) => chunk({ reasoning_content: text })),
+    ...blocksOf(answer).map((block) => chunk({ thinking_blocks: [block] })),
     ...cut(answer.text, sizes).map((text) => chunk({ content: text })),
     ...calls.map((piece) => chunk({ tool_calls: [piece] })),
     chunk({}, answer.finish),
