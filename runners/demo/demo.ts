@@ -19,6 +19,11 @@ const usage =
 /** Recorded answers arrive this much faster than hosted models gave them, so that the story fits in a minute. */
 const latencyScale = 0.05
 const requestsPerSecond = 60
+const scriptPerSecond = 5
+const workflows = {
+  'math-tutor': { workflow: 'tutor-app', task: 'reasoning' },
+  'homework-check': { workflow: 'homework-portal', task: 'reasoning' },
+} as const
 const chapterLimitMs = 150_000
 
 /**
@@ -94,9 +99,14 @@ async function story(
 ): Promise<boolean> {
   const { keys, live } = await seed(controlClient(baseUrl, adminKey), upstream.baseUrl)
   teller.say(`two routes answer live traffic with ${stableModel}; every change below must prove itself`)
-  const traffic = (['math-tutor', 'homework-check'] as const).map((route) =>
-    startTraffic({ baseUrl, key: keys.gateway, route, items: live, perSecond: requestsPerSecond }),
-  )
+  const each = { baseUrl, items: live }
+  const traffic = [
+    ...(['math-tutor', 'homework-check'] as const).map((route) =>
+      startTraffic({ ...each, key: keys.gateway, route, perSecond: requestsPerSecond, metadata: workflows[route] }),
+    ),
+    // What an inventory is for: someone calls the dear model past every route.
+    startTraffic({ ...each, key: keys.script, route: `replay/${stableModel}`, perSecond: scriptPerSecond }),
+  ]
   const author = controlClient(baseUrl, keys.author)
   const options = { baseUrl, teller, limitMs: chapterLimitMs, signal }
   try {

@@ -7,6 +7,8 @@ export interface DemoKeys {
   readonly author: string
   readonly approver: string
   readonly gateway: string
+  /** Of a script that names a model and passes every route. */
+  readonly script: string
 }
 
 export const stableModel = 'gpt-4o-2024-05-13'
@@ -54,13 +56,17 @@ export async function seed(
       bar,
     })
   }
-  const makeKey = async (name: string, role: string) =>
-    (await admin.send<{ key: string }>('POST', '/api/keys', { name, role })).key
+  const makeKey = async (name: string, role: string, more: object = {}) =>
+    (await admin.send<{ key: string }>('POST', '/api/keys', { name, role, ...more })).key
   return {
     keys: {
       author: await makeKey('ada (author)', 'author'),
       approver: await makeKey('grace (approver)', 'approver'),
       gateway: await makeKey('school-app', 'gateway'),
+      script: await makeKey('grading-script', 'gateway', {
+        routes: [`replay/${stableModel}`],
+        metadata: { team: 'exams' },
+      }),
     },
     live: mathJsonItems(Number.POSITIVE_INFINITY, evalItemCount),
   }

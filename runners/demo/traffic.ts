@@ -18,8 +18,10 @@ export function startTraffic(options: {
   readonly route: string
   readonly items: readonly DatasetItem[]
   readonly perSecond: number
+  /** Sent with every request, beside its session. */
+  readonly metadata?: Readonly<Record<string, string>>
 }): Traffic {
-  const { baseUrl, key, route, items, perSecond } = options
+  const { baseUrl, key, route, items, perSecond, metadata = {} } = options
   const agent = new Agent({ connections: 64, pipelining: 1 })
   const underWay = new Set<Promise<void>>()
   let sent = 0
@@ -29,7 +31,7 @@ export function startTraffic(options: {
     const body = JSON.stringify({
       model: route,
       messages: item?.messages,
-      metadata: { session: `demo-${route}-${Math.floor(index / 4)}`, project: 'demo' },
+      metadata: { session: `demo-${route}-${Math.floor(index / 4)}`, project: 'demo', ...metadata },
       interlock: { schema: item?.schema },
     })
     const response = await request(`${baseUrl}/v1/chat/completions`, {
