@@ -29,8 +29,15 @@ const examples = [
   { text: 'write an SQL query', task: 'code' },
   { text: 'I want a refund', task: 'refund' },
 ]
-export const byExamples = { kind: 'embedding', model: 'tasks/e', examples } as const
-export const byModel = { kind: 'model', model: 'tasks/cheap', tasks: ['code', 'generation', 'refund'] } as const
+/** No test is to fail because the machine was busy for the 300 ms that a request waits by default. */
+const deadlineMs = 5_000
+export const byExamples = { kind: 'embedding', model: 'tasks/e', examples, deadlineMs } as const
+export const byModel = {
+  kind: 'model',
+  model: 'tasks/cheap',
+  tasks: ['code', 'generation', 'refund'],
+  deadlineMs,
+} as const
 
 interface Candidate {
   readonly candidate?: RouteSpec
