@@ -1,6 +1,6 @@
 import type { DatasetItem } from '#datasets/item.ts'
 import { blockIn, hasBlocked } from '#domain/guardrails.ts'
-import { quietLive } from '#domain/live.ts'
+import { type LiveView, quietLive } from '#domain/live.ts'
 import { isPromptFault, type PromptTemplate, promptKey, type RenderedPrompt, renderPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
@@ -20,6 +20,8 @@ export interface TargetDeps extends CallDeps {
   readonly versionOf: (route: string, version: number) => Promise<RouteVersion>
   /** An immutable version of a prompt. */
   readonly promptOf: (name: string, version: number) => Promise<PromptTemplate>
+  /** What is known of the models of a spec (eval-live.ts); absent: nothing. */
+  readonly live?: (spec: RouteSpec, task: string | null) => Promise<LiveView>
 }
 
 /**
@@ -117,7 +119,7 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
     request,
     task,
     random: deps.random(),
-    live: quietLive(),
+    live: (await deps.live?.(version.spec, task.task)) ?? quietLive(),
   })
   return {
     models: decision.targets.map((planned) => planned.model),

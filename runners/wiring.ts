@@ -8,6 +8,7 @@ import { readPromptVersion } from '#store/prompts.ts'
 import { readVersion } from '#store/routes.ts'
 import { loadSnapshot } from '#store/snapshot.ts'
 import { callTarget } from './call-target.ts'
+import { evalLive } from './eval-live.ts'
 import { evalTaskClassifier } from './eval-tasks.ts'
 import { type CallDeps, ModelCalls } from './model-calls.ts'
 import type { RunnerDeps } from './runner-deps.ts'
@@ -26,12 +27,14 @@ export function wireRunners(deps: Deps): RunnerDeps {
   const tasks = evalTaskClassifier(deps)
   const promptOf = remembered((name: string, version: number) => promptIn(database.db, name, version))
   const versionOf = remembered((route: string, version: number) => versionIn(database.db, route, version))
+  const live = evalLive(database.db, clock)
+  const targetDeps = { ...callDeps, calls, tasks, versionOf, promptOf, live }
   return {
     rollout: deps.rollout,
     bootId: deps.identity.bootId,
     random,
     chat: judgePort(calls),
-    callTarget: (target, item) => callTarget({ ...callDeps, calls, tasks, versionOf, promptOf }, target, item),
+    callTarget: (target, item) => callTarget(targetDeps, target, item),
     evalConcurrency,
     retention: { decisionsMs: deps.config.decisionRetentionMs },
   }

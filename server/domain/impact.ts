@@ -8,11 +8,11 @@ import {
   type LatencyOf,
   latencyForecast,
 } from './impact-forecast.ts'
-import { liveOfRecord } from './live.ts'
 import type { Pattern } from './pattern.ts'
 import { placeExclusions } from './policy-change.ts'
+import { liveWithScores, type QualityBook } from './quality.ts'
 import { factsOfRecord, type RequestFacts } from './request-facts.ts'
-import type { Constraints, ModelRef, RouteVersion } from './route.ts'
+import { type Constraints, type ModelRef, modelsOf, type RouteVersion } from './route.ts'
 import { decideTargets, type TargetDecision } from './routing.ts'
 import type { TaskLabel } from './task.ts'
 
@@ -30,6 +30,8 @@ export interface ImpactInput {
   readonly records: readonly ImpactRecord[]
   /** How long models take, from the whole decision log; null: hardly ever measured. */
   readonly latencyOf: LatencyOf
+  /** Scores of now, for a version that asks for what the recorded ones did not; absent: none are known. */
+  readonly book?: QualityBook
 }
 
 /** Requests of one kind and how many of them change their model. */
@@ -105,6 +107,8 @@ interface Problem {
   readonly detail: string
 }
 
+const noBook: QualityBook = new Map()
+
 interface Replay {
   readonly record: ImpactRecord
   readonly before: TargetDecision
@@ -118,10 +122,13 @@ function replay(input: ImpactInput, record: ImpactRecord): Replay {
   const { catalogue, stable, candidate } = input
   const asked = { isUnknowable: false }
   const request = watched(factsOfRecord(record), record, asked)
-  const given = { catalogue, request, random: record.random, live: liveOfRecord(record.live) }
-  const before = decideTargets({ ...given, version: stable, task: taskOf(record) })
+  const task = taskOf(record)
+  const models = [...modelsOf(stable.spec), ...modelsOf(candidate.spec)]
+  const live = liveWithScores(record.live, input.book ?? noBook, models, task.task)
+  const given = { catalogue, request, random: record.random, live }
+  const before = decideTargets({ ...given, version: stable, task })
   asked.isUnknowable = false
-  const after = decideTargets({ ...given, version: candidate, task: taskOf(record) })
+  const after = decideTargets({ ...given, version: candidate, task })
   return {
     record,
     before,

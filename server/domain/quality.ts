@@ -1,4 +1,5 @@
-import type { QualityScore } from './live.ts'
+import { type LiveView, liveOfRecord, type QualityScore, type RecordedLive, unknownTarget } from './live.ts'
+import type { ModelRef } from './route.ts'
 
 /** Scores of one model's answers by one metric: how many and their sum, each score in [0, 1]. */
 export interface ScoreTally {
@@ -106,4 +107,21 @@ export function qualityFor(
   const [own, general] = [tasks.get(task), tasks.get(anyTask)]
   if (own === undefined || general === undefined) return own ?? general ?? none
   return { ...general, ...own }
+}
+
+/** A recorded view with the scores of now where it says nothing of them: for decisions that are only thought through. */
+export function liveWithScores(
+  record: RecordedLive,
+  book: QualityBook,
+  models: readonly ModelRef[],
+  task: string | null,
+): LiveView {
+  const view = liveOfRecord(record)
+  if (book.size === 0) return view
+  const targets = new Map(view.targets)
+  for (const model of models) {
+    if (record.targets[model]?.quality !== undefined) continue
+    targets.set(model, { ...unknownTarget, ...view.targets.get(model), quality: qualityFor(book, model, task) })
+  }
+  return { ...view, targets }
 }

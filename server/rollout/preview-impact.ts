@@ -4,11 +4,14 @@ import { InterlockError, type Problem } from '#domain/errors.ts'
 import { type Impact, previewImpact } from '#domain/impact.ts'
 import { type ApprovalPoint, approvalPointIn, type RolloutPlan } from '#domain/plan.ts'
 import { type PolicyBreak, policyBreaks } from '#domain/policy-change.ts'
+import { bookOf } from '#domain/quality.ts'
 import { modelsOf, type RouteSpec, type RouteVersion } from '#domain/route.ts'
 import { checkSpec } from '#domain/spec-check.ts'
+import { evaluatorNames } from '#evaluators/registry.ts'
 import type { Database } from '#store/database.ts'
 import { listDecisions } from '#store/decisions.ts'
 import { readLatencies, readStableVersion, type StoredImpact } from '#store/impact.ts'
+import { readQualityTallies } from '#store/quality-scores.ts'
 import { readCatalogueIn } from '#store/submission.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
 
@@ -49,7 +52,7 @@ export async function foresee(
   const stable = await readStableVersion(deps.db, route)
   if (stable === null) throw new InterlockError('NOT_FOUND', `there is no route "${route}"`)
   const catalogue = await readCatalogueIn(deps.db)
-  const problems = checkSpec(spec, catalogue)
+  const problems = checkSpec(spec, catalogue, evaluatorNames)
   if (problems.length > 0) {
     const under = problems.map(({ path, message }) => ({ path: `/spec${path}`, message }))
     throw new InterlockError('VALIDATION_FAILED', 'the spec is not valid', under)
@@ -65,7 +68,8 @@ export async function foreseeVersion(db: Database, of: NewVersion): Promise<Fore
   const candidate: RouteVersion = { ...stable, version: stable.version + 1, spec, digest: canonicalDigest(spec) }
   const latencyOf = (model: string) => latencies.get(model) ?? null
   const served = records.filter((record) => record.version !== null)
-  const impact = previewImpact({ catalogue, stable, candidate, records: served, latencyOf })
+  const book = bookOf((await readQualityTallies(db, null))?.rows ?? [])
+  const impact = previewImpact({ catalogue, stable, candidate, records: served, latencyOf, book })
   return {
     impact: { at: nowMs, windowMs, limit, impact },
     stable,

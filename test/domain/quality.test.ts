@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bookOf, qualityFor, scoreOf } from '#domain/quality.ts'
+import { quietRecord } from '#domain/live.ts'
+import { bookOf, liveWithScores, qualityFor, scoreOf } from '#domain/quality.ts'
 
 describe('a score with its uncertainty (A8)', () => {
   it('has the Wilson interval of an independent calculation where there is nothing to shrink to', () => {
@@ -51,5 +52,19 @@ describe('a score with its uncertainty (A8)', () => {
     expect(qualityFor(book, 'p/a', null)['exact']).toMatchObject({ score: 0.75, samples: 80 })
     expect(qualityFor(book, 'p/b', 'summarization')).toEqual({})
     expect(qualityFor(book, 'p/none', null)).toEqual({})
+  })
+
+  it('joins a recorded view only where that says nothing of scores (D3)', () => {
+    const book = bookOf([{ model: 'p/a', metric: 'exact', task: null, samples: 40, sum: 20 }])
+    const live = liveWithScores(
+      { ...quietRecord, targets: { 'p/b': { quality: {} } } },
+      book,
+      ['p/a', 'p/b', 'p/c'],
+      null,
+    )
+    expect(live.targets.get('p/a')?.quality['exact']?.score).toBe(0.5)
+    expect(live.targets.get('p/b')?.quality).toEqual({})
+    expect(live.targets.get('p/c')?.quality).toEqual({})
+    expect(live.openCircuits.size).toBe(0)
   })
 })
