@@ -29,7 +29,7 @@ export interface Gateway {
   handle(req: IncomingMessage, res: ServerResponse): boolean
   /** Its state now, for metrics. */
   readings(): Readings
-  /** Waits for mirrored calls; the requests of users are the server's to drain. */
+  /** Waits for the records of what was answered and for mirrored calls; the requests of users are the server's to drain. */
   close(): Promise<void>
 }
 
@@ -127,7 +127,7 @@ async function serve(state: GatewayState, req: IncomingMessage, of: Request): Pr
   const { caller } = access
   const from = { requestId, endpoint, snapshot, caller, head }
   if (endpoints.has(path)) return handleChat(state, req, res, from)
-  if (path === countTokensPath) return countTokens(req, of, from)
+  if (path === countTokensPath) return countTokens(state, req, of, from)
   const shape = isOfAnthropic(req, path) ? anthropicModels : openAiModels
   const error = sendModels(of, path, { caller, snapshot }, shape)
   if (error !== null) end(state, req, of, error)

@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
 import { describe, expect, it } from 'vitest'
-import { callOf, useDialectWorld } from '#test/support/endpoint-world.ts'
+import { callOf, dialectSnapshot, useDialectWorld } from '#test/support/endpoint-world.ts'
 import {
   answers,
   chunk,
@@ -12,7 +12,7 @@ import {
   streams,
   words,
 } from '#test/support/fake-upstream.ts'
-import type { RunningGateway } from '#test/support/gateway.ts'
+import { type RunningGateway, startGateway } from '#test/support/gateway.ts'
 import { testKey } from '#test/support/routing.ts'
 
 let upstream: FakeUpstream
@@ -332,6 +332,28 @@ describe('the official client of Anthropic names a route (B1)', () => {
     expect(upstream.calls).toHaveLength(0)
     const unknown = client.messages.countTokens({ model: 'nothing', messages: ask.messages })
     await expect(unknown).rejects.toBeInstanceOf(Anthropic.NotFoundError)
+  })
+
+  it('counts them with the tokenizer that stands in for providers which do not count', async () => {
+    const asked: string[] = []
+    const tokens = {
+      count: async (texts: readonly string[]) => {
+        asked.push(...texts)
+        return texts.map((text) => (text === '' ? 0 : 40))
+      },
+      close: async () => undefined,
+    }
+    const counting = await startGateway(dialectSnapshot(upstream, upstream), { tokens })
+    const own = new Anthropic({ apiKey: testKey, baseURL: counting.url, maxRetries: 0 })
+    const counted = await own.messages.countTokens({
+      model: 'support-reply',
+      system: 'Be brief.',
+      messages: ask.messages,
+    })
+    // Two messages of four tokens and three for the answer besides.
+    expect(counted.input_tokens).toBe(51)
+    expect(asked[0]).toBe('Be brief.\nHi')
+    await counting.close()
   })
 
   it('lists the routes its key may call, in its own shape', async () => {

@@ -34,13 +34,14 @@ export function useDialectWorld(use: (world: DialectWorld) => void): void {
     upstream.calls.length = 0
     backup.calls.length = 0
     upstream.otherwise = answers('Hello there, friend')
-    running = await startGateway(snapshotOf(upstream, backup))
+    running = await startGateway(dialectSnapshot(upstream, backup))
     use({ upstream, backup, running })
   })
   afterEach(() => running.close())
 }
 
-function snapshotOf(upstream: FakeUpstream, backup: FakeUpstream) {
+/** What the gateway of that world serves. */
+export function dialectSnapshot(upstream: FakeUpstream, backup: FakeUpstream) {
   const retry = { attempts: 1 }
   return aSnapshot({
     providers: [aProvider('acme', upstream.baseUrl), aProvider('spare', backup.baseUrl)],
