@@ -5,10 +5,18 @@ import type { RequestFacts } from './request-facts.ts'
 import type { Constraints, EmbeddingClassifier, ModelClassifier, RouteSpec, Rule } from './route.ts'
 import { knownTasksOf } from './task.ts'
 
-/** Longest that a request waits for a classifier unless its spec says otherwise, milliseconds. */
-export const defaultDeadlineMs = 300
+const defaultDeadlineMs = 300
 /** Cosine below which no example counts as near. */
 export const defaultMinSimilarity = 0.3
+
+/**
+ * Longest that a request of a version waits for its classifier, milliseconds: what the classifier says, and never more than half
+ * of the route's `totalMs`, so that the answer itself keeps the larger part.
+ */
+export function deadlineOf({ timeouts }: RouteSpec, { deadlineMs }: EmbeddingClassifier | ModelClassifier): number {
+  const half = timeouts?.totalMs === undefined ? Number.POSITIVE_INFINITY : Math.floor(timeouts.totalMs / 2)
+  return Math.min(deadlineMs ?? defaultDeadlineMs, half)
+}
 
 /** What a classifier of a provider may answer. */
 export function answersOf(spec: RouteSpec, classifier: ModelClassifier): readonly string[] {

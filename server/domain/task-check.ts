@@ -177,7 +177,11 @@ function checkClassifierMeaning(spec: RouteSpec, catalogue: Catalogue): Problem[
             ? []
             : [{ path: pointer(at, 'examples', index, 'rule'), message: noRule(rule, rules) }],
         )
+  const { deadlineMs } = classifier
+  const totalMs = spec.timeouts?.totalMs
+  const isTooLong = deadlineMs !== undefined && totalMs !== undefined && deadlineMs > totalMs / 2
   return [
+    ...(isTooLong ? [{ path: pointer(at, 'deadlineMs'), message: `is more than half of totalMs (${totalMs})` }] : []),
     ...unknownRules,
     ...barred.map(({ detail }) => ({
       path,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { classifierExclusions, defaultDeadlineMs } from '#domain/classifier-limits.ts'
+import { classifierExclusions, deadlineOf } from '#domain/classifier-limits.ts'
 import { predicateOf } from '#domain/conditions.ts'
 import type { Catalogue } from '#domain/constraints.ts'
 import { costMicroUsd } from '#domain/cost.ts'
@@ -114,7 +114,7 @@ export class TaskClassifier {
     const model = catalogue.models.get(classifier.model)
     const provider = model === undefined ? undefined : catalogue.providers.get(model.provider)
     if (model === undefined || provider === undefined) return fallBack(`${classifier.model} is not in the catalogue`)
-    const deadlineMs = this.#deps.patienceMs ?? classifier.deadlineMs ?? defaultDeadlineMs
+    const deadlineMs = this.#deps.patienceMs ?? deadlineOf(version.spec, classifier)
     const asked = { classifier, version, spec: version.spec, model, provider, text, deadlineMs }
     const question: Question = { ...asked, key: keyOf(asked, request.scope) }
     const known = this.#findings.get(question.key)

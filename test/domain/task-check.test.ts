@@ -146,6 +146,14 @@ describe('the check of how a spec identifies tasks (A2)', () => {
     expect(check({ classifier: { ...classifier, model: 'us/m' } }, { constraints: { regions: ['us'] } })).toEqual([])
   })
 
+  it('a deadline that would take more than half of the route’s time is refused', () => {
+    const classifier = { kind: 'model', model: 'us/m', deadlineMs: 501 }
+    expect(check({ classifier }, { timeouts: { totalMs: 1_000 } })).toEqual([
+      { path: '/task/classifier/deadlineMs', message: 'is more than half of totalMs (1000)' },
+    ])
+    expect(check({ classifier: { ...classifier, deadlineMs: 500 } }, { timeouts: { totalMs: 1_000 } })).toEqual([])
+  })
+
   it('the built-in tasks are those of requirement A2', () => {
     expect(builtinTasks).toEqual(
       'classification, extraction, summarization, rewriting, retrieval, generation, code, long-context, reasoning'.split(

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { classifierExclusions } from '#domain/classifier-limits.ts'
+import { classifierExclusions, deadlineOf } from '#domain/classifier-limits.ts'
 import type { Constraints, RouteSpec } from '#domain/route.ts'
 import {
   builtinTasks,
@@ -119,6 +119,15 @@ describe('the text that classifiers read', () => {
         },
       ),
     )
+  })
+})
+
+describe('how long a request waits for its classifier', () => {
+  it('is 300 ms unless it says otherwise, and never more than half of the route’s time', () => {
+    const classifier = { kind: 'model', model: 'a/m' } as const
+    expect(deadlineOf(spec({ classifier }), classifier)).toBe(300)
+    expect(deadlineOf(spec({ classifier }), { ...classifier, deadlineMs: 1_000 })).toBe(1_000)
+    expect(deadlineOf(spec({ classifier }, { timeouts: { totalMs: 401 } }), classifier)).toBe(200)
   })
 })
 

@@ -84,10 +84,17 @@ describe('the task of a dataset item (A2, C7)', () => {
       model: 'acme/coder',
       error: null,
     })
+    expect(tasks.calls.length).toBe(3)
     tasks.calls.length = 0
     const rule = { name: 'us', when: { inputTokens: { gt: 0 } }, constraints: { regions: ['us'] } }
     await answerAs({ ...base, rules: [rule], task: { classifier: byModel } })
     expect(tasks.calls).toEqual([])
+  })
+
+  it('is asked for again when a provider has a bad moment', async () => {
+    tasks.script.push(fails(503))
+    expect(await answerAs({ ...base, task: { classifier: byModel } })).toMatchObject({ model: 'acme/coder' })
+    expect(tasks.calls.length).toBe(2)
   })
 
   it('is found by rules and words without any call', async () => {
