@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Warning } from '#domain/decision.ts'
+import type { Usage, Warning } from '#domain/decision.ts'
 import { purseOf } from '#domain/fallback.ts'
 import type { Provider } from '#domain/snapshot.ts'
 import { chargedCost } from '#domain/task.ts'
@@ -121,7 +121,8 @@ function admit(
     return null
   }
   const { refusal, isMirrored } = chat.decision
-  const admitted = { ...chat, isMirrored: isMirrored && state.shadow.reserve(chat.request.bytes.length) }
+  const hasPlace = isMirrored && state.shadow.reserve(chat.request.bytes.length)
+  const admitted = hasPlace ? { ...chat, isMirrored: true } : chat
   recordAssignment(state, admitted)
   if (refusal === null) return { chat: admitted, reservation: reserved.reservation }
   const type = refusalTypes[refusal.status]
@@ -183,13 +184,17 @@ function finish(
   const settled = settle(chat, forwarded, result)
   if (reservation !== null) state.allowances.settle(reservation, settled)
   // Arms are compared with what finding the task cost them.
-  const evidence = { ...result, costMicroUsd: chargedCost(result.costMicroUsd, chat.decision.classification) }
+  const charged = chargedCost(result.costMicroUsd, chat.decision.classification)
+  const evidence = charged === result.costMicroUsd ? result : { ...result, costMicroUsd: charged }
   recordCompletion(state, chat, evidence)
   recordPayload(state, chat, evidence)
   const record = recordDecision(state, chat, {
     model: target?.model ?? null,
     provider: target?.provider ?? null,
-    ...settled,
+    attempts: settled.attempts,
+    usage: settled.usage,
+    costMicroUsd: settled.costMicroUsd,
+    priceVersion: settled.priceVersion,
     note: forwarded.note ?? null,
     isFallback: target?.isFallback ?? false,
     status: answered.status,
