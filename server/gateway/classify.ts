@@ -2,7 +2,7 @@ import type { LiveView } from '#domain/live.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteVersion } from '#domain/route.ts'
 import type { Caller, RouteEntry, Snapshot } from '#domain/snapshot.ts'
-import { classifierModelOf, type TaskLabel, unknownLabelOf } from '#domain/task.ts'
+import { classifierModelOf, plainLabelOf, type TaskLabel, unknownLabelOf } from '#domain/task.ts'
 import type { TaskClassifier } from '#providers/task-classifier.ts'
 import type { ChatRequest } from './chat-request.ts'
 import { checkGuardrails } from './guardrails.ts'
@@ -25,6 +25,8 @@ export interface Unclassified {
  */
 export function classify(tasks: TaskClassifier, of: Unclassified): TaskLabel | Promise<TaskLabel> {
   const { version, snapshot, caller, request, facts } = of
+  // A text to embed is not a question: no model is asked, and nothing is waited for, to name its task.
+  if (request.vectors !== null) return plainLabelOf(version.spec, facts.metadata)
   return tasks.identify({
     version,
     catalogue: snapshot,

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { RouteSpec } from '#domain/route.ts'
 import type { LiveRollout } from '#domain/snapshot.ts'
 import {
   answers,
@@ -198,6 +199,47 @@ describe.each(endpoints)('$name', (tried) => {
     const response = await send(tried)
     expect(response.status).toBe(504)
     expect((await written()).decisions).toMatchObject([{ status: 504, errorCode: 'upstream_timeout' }])
+  })
+})
+
+describe('what a route does to a chat', () => {
+  const prompted = {
+    models: ['old/m'],
+    prompt: { name: 'tone', version: 1 },
+    parameters: { temperature: 0.2, seed: 3 },
+  }
+  const tone = { name: 'tone', version: 1, digest: 'd', messages: [{ role: 'system', content: 'Kind to {{who}}.' }] }
+
+  it.each(streaming)(
+    'holds for $name: its prompt stands before the messages, its parameters fill in (B9)',
+    async (tried) => {
+      running.setSnapshot({
+        ...snapshotWith(),
+        routes: new Map([['r', aRoute('r', prompted)]]),
+        prompts: new Map([['tone@1', tone]]),
+      })
+      const response = await send(tried, { temperature: 1, interlock: { variables: { who: 'cats' } } })
+      expect(response.status).toBe(200)
+      expect(old.calls[0]?.body).toMatchObject({ temperature: 1, seed: 3 })
+      expect(old.calls[0]?.body.messages).toEqual([
+        { role: 'system', content: 'Kind to cats.' },
+        { role: 'user', content: 'hello' },
+      ])
+      expect((await written()).decisions).toMatchObject([{ promptVersion: 'tone@1' }])
+    },
+  )
+
+  it('leaves embeddings alone: no prompt, no parameters of chats, no model asked for a task', async () => {
+    const task = { default: 'search', classifier: { kind: 'model', model: 'fresh/m', tasks: ['search', 'talk'] } }
+    running.setSnapshot({
+      ...snapshotWith(),
+      routes: new Map([['r', aRoute('r', { ...prompted, task } as RouteSpec)]]),
+      prompts: new Map([['tone@1', tone]]),
+    })
+    expect((await send(endpoints[3])).status).toBe(200)
+    expect(old.calls[0]?.body).toEqual({ model: 'm', input: 'hello' })
+    expect(fresh.calls).toHaveLength(0)
+    expect((await written()).decisions).toMatchObject([{ task: 'search', classification: { by: 'default' } }])
   })
 })
 
