@@ -132,6 +132,13 @@ describe('no field of a chat request is dropped in silence (B2)', () => {
     expect(Object.keys(samples).filter((field) => fateOf(dialect!, field).includes('mapped'))).toEqual(expected)
   })
 
+  it.each(translating)(
+    '$kind is not asked with OpenAI’s old functions: without them it is another question',
+    (dialect) => {
+      expect(fateOf(dialect, 'functions')).toEqual(['excluded'])
+    },
+  )
+
   it.each(translating)('$kind warns of fields nobody knows, and of members of messages', (dialect) => {
     const { warnings } = sent(dialect, {
       brand_new: { a: 1 },

@@ -104,12 +104,15 @@ describe('a stream that is translated event by event (B2)', () => {
     const at = chunks.findIndex((chunk) => chunk.choices[0]?.finish_reason)
     expect(at).toBe(chunks.length - 2)
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: expect.any(Number) } })
-    expect(chunks[0]?.choices[0].delta).toEqual({ role: 'assistant', content: '' })
+    const roles = chunks.filter((chunk) => chunk.choices[0]?.delta.role !== undefined)
+    expect(roles.map((chunk) => chunk.choices[0].delta)).toEqual([{ role: 'assistant', content: '' }])
+    expect(chunks[0]).toBe(roles[0])
   })
 
   it.each(whole)('has no counts in it where the client did not ask, but knows them: $name', (source) => {
     const { text, end } = streamed(source.dialect, [source.stream])
     expect(text).not.toContain('usage')
+    expect(chunksIn(text).filter((chunk) => chunk.choices.length === 0)).toEqual([])
     expect(end?.facts.usage).toMatchObject({ isEstimated: false, outputTokens: expect.any(Number) })
   })
 
@@ -175,6 +178,40 @@ describe('events of Anthropic', () => {
       error: { errorClass: 'stream_truncated' },
       facts: { usage: null, outputCharacters: 11 },
     })
+  })
+
+  it('keep the counts of a stream that was cut behind its last: those are final', () => {
+    const { end } = streamed(anthropic, [sse(start, textBlock, textDelta('a'), stop)])
+    expect(end).toMatchObject({
+      error: { errorClass: 'stream_truncated' },
+      facts: { usage: { inputTokens: 3, outputTokens: 9 } },
+    })
+  })
+
+  it('give a call without arguments an empty object, or what it began with', () => {
+    const call = (index: number, input: object) => [
+      { type: 'content_block_start', index, content_block: { type: 'tool_use', id: `t${index}`, name: 'f', input } },
+      { type: 'content_block_delta', index, delta: { type: 'input_json_delta', partial_json: '' } },
+      { type: 'content_block_stop', index },
+    ]
+    const { text } = streamed(anthropic, [
+      sse(start, ...call(0, {}), ...call(1, { a: 1 }), stop, { type: 'message_stop' }),
+    ])
+    expect(assembled(text).calls.map((each) => each.arguments)).toEqual(['{}', '{"a":1}'])
+  })
+
+  it('put a signature together that comes in pieces', () => {
+    const piece = (signature: string) => ({
+      type: 'content_block_delta',
+      index: 0,
+      delta: { type: 'signature_delta', signature },
+    })
+    const block = { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: 'hm' } }
+    const end = [{ type: 'content_block_stop', index: 0 }, stop, { type: 'message_stop' }]
+    const { text } = streamed(anthropic, [sse(start, block, piece('ab'), piece('cd'), ...end)])
+    expect(chunksIn(text).flatMap((chunk) => chunk.choices[0]?.delta.thinking_blocks ?? [])).toEqual([
+      { type: 'thinking', thinking: 'hm', signature: 'abcd' },
+    ])
   })
 
   it('of kinds nobody knows are passed over, their tools and results too', () => {
@@ -267,6 +304,14 @@ describe('events of Gemini', () => {
     expect(end?.error).toMatchObject({ errorClass: 'stream_truncated' })
   })
 
+  it('behind the finish that are torn leave the stream cut short: counts may be missing', () => {
+    const finished = sse(event([{ text: 'a' }], { finishReason: 'STOP' }))
+    expect(streamed(gemini, [finished]).end?.error).toBeNull()
+    expect(streamed(gemini, [finished, 'data: {"usageMeta']).end?.error).toMatchObject({
+      errorClass: 'stream_truncated',
+    })
+  })
+
   it('put arguments together from pieces, and reach nothing that objects share', () => {
     const piece = (jsonPath: string, value: object) => ({
       functionCall: { partialArgs: [{ jsonPath, ...value }], willContinue: true },
@@ -278,7 +323,9 @@ describe('events of Gemini', () => {
       event([piece("$['is on']", { boolValue: true }), piece('$.none', { nullValue: 'NULL_VALUE' })]),
       event([piece('$.__proto__.polluted', { stringValue: 'yes' }), piece('$.a.__proto__.x', { numberValue: 1 })]),
       event([piece('$.constructor.prototype.polluted', { stringValue: 'yes' }), piece('nonsense', { numberValue: 1 })]),
-      event([piece('$.deep[999999]', { numberValue: 1 }), { functionCall: {} }], { finishReason: 'STOP' }),
+      event([piece('$.deep[999999]', { numberValue: 1 }), { functionCall: {} }]),
+      event([{ functionCall: { name: 'g', args: { a: {} }, willContinue: true } }]),
+      event([piece('$.a.__proto__.polluted', { stringValue: 'yes' }), { functionCall: {} }], { finishReason: 'STOP' }),
     ]
     const { text, end } = streamed(gemini, [sse(...events)])
     expect(end?.error).toBeNull()

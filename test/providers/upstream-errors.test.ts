@@ -38,6 +38,8 @@ describe('classes of errors', () => {
     [400, body({ message: 'bad', type: 'invalid_request_error' }), 'bad_request'],
     [400, body({ message: 'x', code: 'context_length_exceeded' }), 'context_length'],
     [400, body({ message: 'This model’s maximum context length is 8192 tokens' }), 'context_length'],
+    [400, body({ message: 'Token limit reached' }), 'context_length'],
+    [400, body({ message: 'The input token count exceeds the maximum number of tokens allowed' }), 'context_length'],
     [400, body({ message: 'x', code: 'content_filter' }), 'content_filter'],
     [401, body({ message: 'bad key' }), 'auth'],
     [402, '', 'auth'],
