@@ -53,6 +53,11 @@ describe.each(engines())('routes on %s', (engine) => {
   test.each([
     ['an unknown model', { spec: { models: ['p/nope'] } }, '/spec/models/0'],
     [
+      'an unknown setting of a classifier',
+      { spec: { models: ['p/good'], task: { classifier: { kind: 'lexical', floor: 1 } } } },
+      '/spec/task/classifier/floor',
+    ],
+    [
       'an unknown condition',
       { spec: { models: ['p/good'], rules: [{ name: 'r', when: { mood: 'good' }, models: ['p/cheap'] }] } },
       '/spec/rules/0/when/mood',
