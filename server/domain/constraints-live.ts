@@ -18,8 +18,9 @@ export function excludeByLatency(
 ): void {
   for (const quantile of quantiles) {
     const most = limit[quantile]
-    const is = isMeasured(measure, quantile) ? measure?.totalMs?.[quantile] : undefined
-    if (most === undefined || is === undefined || is <= most) continue
+    if (most === undefined || !isMeasured(measure, quantile)) continue
+    const is = measure?.totalMs?.[quantile]
+    if (is === undefined || is <= most) continue
     exclude('max_latency', `${quantile} is ${Math.round(is)} ms, limit ${most} ms`)
   }
 }

@@ -96,10 +96,18 @@ function timesOf(select: Select): number[] {
   return times
 }
 
-function print(name: string, times: number[]): void {
-  times.sort((a, b) => a - b)
-  const at = (share: number) => (times[Math.floor(times.length * share)] ?? 0).toFixed(1)
-  console.log(`${name}: p50 ${at(0.5)} us, p99 ${at(0.99)} us`)
+/** On a shared machine the p99 is who else is running: so the p99 of the quietest thousand is told as well. */
+function print(name: string, times: readonly number[]): void {
+  const blocks = Array.from({ length: Math.floor(times.length / 1_000) }, (_, at) =>
+    times.slice(at * 1_000, at * 1_000 + 1_000),
+  )
+  const quietest = Math.min(...blocks.map((block) => at(block, 0.99)))
+  const [p50, p99] = [at(times, 0.5), at(times, 0.99)].map((us) => us.toFixed(1))
+  console.log(`${name}: p50 ${p50} us, p99 ${p99} us, p99 of the quietest thousand ${quietest.toFixed(1)} us`)
+}
+
+function at(times: readonly number[], share: number): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length * share)] ?? 0
 }
 
 console.log('one decision with its record, 20 candidates, 10 rules, quality floor and latency ceiling:')
