@@ -187,7 +187,8 @@ function finish(
   const charged = chargedCost(result.costMicroUsd, chat.decision.classification)
   const evidence = charged === result.costMicroUsd ? result : { ...result, costMicroUsd: charged }
   recordCompletion(state, chat, evidence)
-  recordPayload(state, chat, evidence)
+  // What was stopped before it was sent is not kept either: it may be what must not be seen.
+  if (forwarded.attempts.length > 0) recordPayload(state, chat, evidence)
   const record = recordDecision(state, chat, {
     model: target?.model ?? null,
     provider: target?.provider ?? null,
