@@ -67,6 +67,7 @@ export class ModelCalls {
       cancellation: new Cancellation(),
       isKept: true,
       maxOutputTokens: entry.maxOutputTokens,
+      capabilities: entry.capabilities,
     }
     const startedAt = { ms: 0 }
     const answer = await this.#gateOf(provider).run(() => this.#retrying(provider, call, startedAt))

@@ -55,7 +55,8 @@ function requestOf(call: ChatCall, fields: Fields, warnings: FieldWarnings): Fie
   const { system, messages } = conversationOf(turns, warnings)
   const asked = fields['max_completion_tokens'] ?? fields['max_tokens']
   const limit = typeof asked === 'number' ? asked : (call.maxOutputTokens ?? null)
-  const tools = toolsOf(fields, turns, warnings)
+  const canForce = call.capabilities?.includes('json_schema') === true
+  const tools = toolsOf(fields, { turns, canForce }, warnings)
   const isForced = ['any', 'tool'].includes(String(tools.tool_choice?.['type']))
   const reasoning = reasoningOf(fields, { model: call.model, limit, isForced, turns }, warnings)
   const maxTokens = limit ?? defaultMaxTokens + (reasoning.budget ?? 0)
@@ -225,10 +226,15 @@ interface Tools extends Fields {
   readonly tool_choice?: Fields
 }
 
-function toolsOf(fields: Fields, turns: readonly Turn[], warnings: FieldWarnings): Tools {
+/** @param about canForce: the model has structured output, for arguments as for answers */
+function toolsOf(
+  fields: Fields,
+  about: { readonly turns: readonly Turn[]; readonly canForce: boolean },
+  warnings: FieldWarnings,
+): Tools {
   const listed = Array.isArray(fields['tools']) ? (fields['tools'] as unknown[]) : []
-  const tools = listed.map((tool, index) => toolOf(tool, `tools[${index}]`, warnings))
-  if (tools.length === 0) return toolsOfHistory(turns, warnings)
+  const tools = listed.map((tool, index) => toolOf(tool, { at: `tools[${index}]`, canForce: about.canForce }, warnings))
+  if (tools.length === 0) return toolsOfHistory(about.turns, warnings)
   const { allowed, choice } = choiceOf(fields['tool_choice'])
   const isSerial = fields['parallel_tool_calls'] === false && choice?.['type'] !== 'none'
   const serial = isSerial ? { ...(choice ?? { type: 'auto' }), disable_parallel_tool_use: true } : choice
@@ -247,18 +253,24 @@ function toolsOfHistory(turns: readonly Turn[], warnings: FieldWarnings): Tools 
   return { tools, tool_choice: { type: 'none' } }
 }
 
-function toolOf(tool: unknown, at: string, warnings: FieldWarnings): Fields {
+function toolOf(
+  tool: unknown,
+  { at, canForce }: { readonly at: string; readonly canForce: boolean },
+  warnings: FieldWarnings,
+): Fields {
   if (!isObject(tool)) throw unsupported(at, 'is no object')
   // Anthropic's own tools carry a date in their type and go as they are.
   if (/_\d{8}$/.test(textOf(tool['type']))) return tool
   if (tool['type'] !== 'function' || !isObject(tool['function'])) throw unsupported(at, 'only functions can be offered')
   const { name, description, parameters, strict } = tool['function']
-  if (strict === true) warnings.add('tools.strict', 'arguments may deviate from the schema')
-  const schema = isObject(parameters) ? parameters : {}
+  const isForced = strict === true && canForce
+  if (strict === true && !canForce) warnings.add('tools.strict', 'arguments may deviate from the schema')
+  const schema = { type: 'object', ...(isObject(parameters) ? parameters : {}) }
   return {
     name,
     ...(typeof description === 'string' && { description }),
-    input_schema: { type: 'object', ...schema },
+    input_schema: isForced ? closed(schema) : schema,
+    ...(isForced && { strict: true }),
     ...(isObject(tool['cache_control']) && { cache_control: tool['cache_control'] }),
   }
 }

@@ -97,6 +97,8 @@ export interface ModelCall {
 export interface ChatCall extends ModelCall {
   /** Most tokens the model can answer with, as the catalogue knows it: for providers that must be told a limit. */
   readonly maxOutputTokens?: number | null
+  /** What the catalogue says the model can do; absent: nothing is known. */
+  readonly capabilities?: readonly string[]
   /** Streams: keep the whole text of the answer (it will be scored); else only what metering needs. */
   readonly isKept: boolean
 }

@@ -248,6 +248,18 @@ describe('settings for Anthropic', () => {
     expect(send({ ...serial, tool_choice: 'none' }).body.tool_choice).toEqual({ type: 'none' })
   })
 
+  it('force arguments into their schema where the model has structured output, else say that they are not', () => {
+    const strict = { tools: [tool('f', { strict: true, parameters: { type: 'object', properties: {} } })] }
+    const forced = send(strict, 'claude-sonnet-4-5', { capabilities: ['tools', 'json_schema'] })
+    expect(forced.body.tools).toEqual([
+      { name: 'f', strict: true, input_schema: { type: 'object', properties: {}, additionalProperties: false } },
+    ])
+    expect(forced.warnings).toEqual([])
+    const loose = send(strict, 'claude-3-haiku', { capabilities: ['tools'] })
+    expect(loose.body.tools).toEqual([{ name: 'f', input_schema: { type: 'object', properties: {} } }])
+    expect(fieldsOf(loose)).toEqual(['tools.strict'])
+  })
+
   it('offer Anthropic’s own tools as they are, and no other kind', () => {
     const search = { type: 'web_search_20250305', name: 'web_search' }
     expect(send({ tools: [search] }).body.tools).toEqual([search])
