@@ -36,6 +36,7 @@ export async function advanceProposal(deps: RolloutDeps, id: string): Promise<bo
     if (proposal === null || !isOpen(proposal.state.status)) return
     switch (proposal.state.status) {
       case 'queued':
+        if (proposal.state.isPaused) return
         // Evals touch no live request; everything after them waits for the window to end.
         if (proposal.plan.offline === undefined && (await frozenAt(tx, deps, proposal)) !== null) return
         await applyEvent(

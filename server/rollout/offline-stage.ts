@@ -32,6 +32,7 @@ export async function judgeOfflineStage(tx: Tx, deps: RolloutDeps, proposal: Sto
     return true
   }
   // An answer to the suite stays what it is: it is judged when the next stage may begin.
+  if (proposal.state.isPaused) return false
   if ((await freezeOf(tx, proposal.route, deps.clock.nowMs())) !== null) return false
   const pairs = (await Promise.all(runs.map((run) => readPairs(tx, run.id)))).flat()
   const verdict = judgeOffline(pairs, offlinePolicyOf(proposal.bar))
