@@ -208,9 +208,19 @@ class Run {
     if (provider === undefined)
       return { error: new ProviderError('connection', 'the provider is not in the catalogue') }
     const model = target.model.slice(target.provider.length + 1)
-    const maxOutputTokens = this.#request.models.get(target.model)?.maxOutputTokens ?? null
+    const { maxOutputTokens = null, capabilities = [] } = this.#request.models.get(target.model) ?? {}
     const limits = { ...timeouts, totalMs }
-    const call = { provider, model, body, cancellation, isKept, maxOutputTokens, limits, ...(trace && { trace }) }
+    const call = {
+      provider,
+      model,
+      body,
+      cancellation,
+      isKept,
+      maxOutputTokens,
+      capabilities,
+      limits,
+      ...(trace && { trace }),
+    }
     const leave = this.#deps.gate.enter(provider)
     try {
       const client = this.#deps.providers.clientFor(provider)

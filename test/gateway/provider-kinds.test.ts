@@ -241,6 +241,16 @@ describe('a fallback to another kind of provider (A12)', () => {
     expect(await lastDecision()).toMatchObject({ model: 'oai/m', isFallback: true })
   })
 
+  it('lets Anthropic force arguments where the catalogue says that the model has structured output', async () => {
+    other.script.push(answersWith('anthropic', 'text'))
+    const strict = [
+      { type: 'function' as const, function: { name: 'f', strict: true, parameters: { type: 'object' } } },
+    ]
+    await running.client.chat.completions.create({ model: 'anthropic', messages, tools: strict })
+    expect(other.calls[0]?.body).toMatchObject({ tools: [{ name: 'f', strict: true }] })
+    expect((await lastDecision())?.warnings).toEqual([])
+  })
+
   it('tells Anthropic the limit of the model where the request names none', async () => {
     other.script.push(answersWith('anthropic', 'text'))
     await running.client.chat.completions.create({ model: 'anthropic', messages })
