@@ -240,7 +240,15 @@ describe.each(engines())('records on %s', (engine) => {
           total_ms: 9,
           key_id: 'key_gateway',
           metadata: json({ team: 'x' }),
-          facts: json({}),
+          facts: json({
+            inputTokens: 10,
+            maxOutputTokens: null,
+            hasTools: false,
+            hasImages: false,
+            wantsJson: false,
+            capabilities: [],
+            patterns: {},
+          }),
           ...overrides,
         })
         .execute()

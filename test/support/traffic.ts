@@ -87,7 +87,15 @@ export async function seedRequests(
       snapshot_epoch: 1,
       eligible: row.model === null ? [] : [row.model],
       is_stream: false,
-      facts: {},
+      facts: {
+        inputTokens: row.inputTokens ?? 0,
+        maxOutputTokens: null,
+        hasTools: false,
+        hasImages: false,
+        wantsJson: false,
+        capabilities: [],
+        patterns: {},
+      },
       warnings: [],
     }
   })
