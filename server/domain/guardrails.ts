@@ -1,5 +1,5 @@
 import type { Problem } from './errors.ts'
-import { compilePattern, isFault, type Pattern } from './pattern.ts'
+import { compilePattern, isFault, maxPatternLength, type Pattern } from './pattern.ts'
 import { pointer } from './pointer.ts'
 import { readingsOf } from './readings.ts'
 
@@ -83,6 +83,23 @@ export function blockIn(guardrails: Guardrails, texts: readonly string[]): Block
   return null
 }
 
+/** In the order given, as many together as one search takes. */
+function inGroups(patterns: Group['each']): Group['each'][] {
+  const groups: { readonly name: string; readonly pattern: Pattern }[][] = []
+  for (const one of patterns) {
+    const last = groups.at(-1)
+    const fits =
+      last !== undefined && last.length < groupSize && joinedSource([...last, one]).length <= maxPatternLength
+    if (fits) last.push(one)
+    else groups.push([one])
+  }
+  return groups
+}
+
+function joinedSource(patterns: Group['each']): string {
+  return patterns.map(({ pattern }) => `(?:${pattern.source})`).join('|')
+}
+
 function groupsOf(guardrails: Guardrails): readonly Group[] {
   const known = compiledGuardrails.get(guardrails)
   if (known !== undefined) return known
@@ -91,12 +108,10 @@ function groupsOf(guardrails: Guardrails): readonly Group[] {
     // Patterns are checked before they are stored; one that no longer compiles must not open the door for the others.
     return isFault(compiled) ? [] : [{ name, pattern: compiled }]
   })
-  const groups: Group[] = []
-  for (let from = 0; from < patterns.length; from += groupSize) {
-    const each = patterns.slice(from, from + groupSize)
-    const joined = compilePattern(each.map(({ pattern }) => `(?:${pattern.source})`).join('|'))
-    groups.push({ any: each.length < 2 || isFault(joined) ? null : joined, each })
-  }
+  const groups = inGroups(patterns).map((each) => {
+    const joined = compilePattern(joinedSource(each))
+    return { any: each.length < 2 || isFault(joined) ? null : joined, each }
+  })
   compiledGuardrails.set(guardrails, groups)
   return groups
 }

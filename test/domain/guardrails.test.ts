@@ -52,6 +52,17 @@ describe('blocked patterns (B6)', () => {
     )
   })
 
+  it('finds the rule by its name among a hundred long ones', () => {
+    const blocked = Array.from({ length: 100 }, (_, index) => ({
+      name: `r${index}`,
+      pattern: `${'(?:a|b)'.repeat(60)}x${index}y`,
+    }))
+    for (const index of [0, 7, 8, 50, 99]) {
+      expect(blockIn({ blocked }, [`..${'ab'.repeat(30)}x${index}y..`])).toEqual({ rule: `r${index}` })
+    }
+    expect(blockIn({ blocked }, ['ab'.repeat(30)])).toBeNull()
+  })
+
   it('names what is wrong with a pattern and where', () => {
     const blocked = [
       { name: 'a', pattern: '(' },

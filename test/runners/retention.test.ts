@@ -1,10 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readConfig } from '#infra/config.ts'
 import { applyRetention } from '#runners/retention.ts'
 import { json } from '#store/database.ts'
 import { engines, type TestDatabase, testDatabase } from '#test/support/database.ts'
 import { rolloutDeps, seedRoute } from '#test/support/factories.ts'
 
 const hourMs = 3_600_000
+
+describe('the setting for it', () => {
+  it('is 90 days unless set, and says what it should look like', () => {
+    expect(readConfig({}).decisionRetentionMs).toBe(90 * 24 * hourMs)
+    expect(readConfig({ INTERLOCK_RETENTION_DECISIONS: '48h' }).decisionRetentionMs).toBe(48 * hourMs)
+    for (const text of ['0d', 'forever', '90', '5m', '-1d']) {
+      expect(() => readConfig({ INTERLOCK_RETENTION_DECISIONS: text })).toThrow(
+        'INTERLOCK_RETENTION_DECISIONS must be a time such as 48h or 90d, at least 1h',
+      )
+    }
+  })
+})
 
 describe.each(engines())('retention on %s (B6)', (engine) => {
   let database: TestDatabase
