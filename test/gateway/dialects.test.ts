@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { bodyFor, factsOf } from '#gateway/chat-request.ts'
+import { embeddingsEndpoint } from '#gateway/embeddings-endpoint.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import { messagesEndpoint } from '#gateway/messages-endpoint.ts'
 import { responsesEndpoint } from '#gateway/responses-endpoint.ts'
@@ -227,6 +229,146 @@ describe('a streamed message', () => {
         expect(events.at(-1)?.['type']).toBe('message_stop')
       }),
       { numRuns: 200 },
+    )
+  })
+})
+
+describe('whatever is sent', () => {
+  const anything = fc.jsonValue({ maxDepth: 3 })
+  const part = fc.record(
+    {
+      type: fc.constantFrom(
+        'text',
+        'input_text',
+        'output_text',
+        'input_image',
+        'input_file',
+        'image',
+        'document',
+        'search_result',
+        'tool_use',
+        'tool_result',
+        'thinking',
+        'redacted_thinking',
+        'refusal',
+      ),
+      text: anything,
+      source: fc.oneof(anything, fc.record({ type: fc.constantFrom('base64', 'url', 'text', 'file'), data: anything })),
+      content: anything,
+      image_url: anything,
+      input: anything,
+    },
+    { requiredKeys: ['type'] },
+  )
+  const item = fc.oneof(
+    anything,
+    fc.record(
+      {
+        type: fc.constantFrom('message', 'function_call', 'function_call_output', 'reasoning', 'item_reference', 'x'),
+        role: fc.constantFrom('user', 'assistant', 'system', 'developer', 'tool'),
+        content: fc.oneof(anything, fc.array(part, { maxLength: 3 })),
+        call_id: anything,
+        name: anything,
+        arguments: anything,
+        output: fc.oneof(anything, fc.array(part, { maxLength: 3 })),
+        encrypted_content: anything,
+      },
+      { requiredKeys: [] },
+    ),
+  )
+  const tool = fc.oneof(
+    anything,
+    fc.record({ type: fc.constantFrom('function', 'custom', 'web_search'), name: anything }),
+  )
+  /** Mostly left out, else mostly right. */
+  const often = <T>(right: fc.Arbitrary<T>) =>
+    fc.oneof(
+      { weight: 8, arbitrary: fc.constant(undefined) },
+      { weight: 3, arbitrary: right },
+      { weight: 1, arbitrary: anything },
+    )
+  const text = fc.string({ minLength: 1 })
+  const said = fc.record({ role: fc.constantFrom('user', 'assistant'), content: fc.oneof(text, fc.array(part)) })
+  const conversation = fc.oneof(
+    { weight: 4, arbitrary: fc.array(said, { minLength: 1, maxLength: 3 }) },
+    { weight: 1, arbitrary: fc.array(item, { maxLength: 4 }) },
+    { weight: 1, arbitrary: anything },
+  )
+  const body = fc.record({
+    model: fc.oneof({ weight: 9, arbitrary: fc.constant('r') }, { weight: 1, arbitrary: anything }),
+    input: fc.oneof({ weight: 1, arbitrary: text }, { weight: 1, arbitrary: conversation }),
+    messages: conversation,
+    max_tokens: fc.oneof({ weight: 9, arbitrary: fc.constant(5) }, { weight: 1, arbitrary: anything }),
+    tools: often(fc.array(tool, { maxLength: 3 })),
+    tool_choice: often(fc.record({ type: fc.constantFrom('auto', 'function', 'tool', 'any'), name: text })),
+    text: often(fc.record({ format: anything })),
+    output_config: often(fc.record({ format: anything, effort: anything })),
+    reasoning: often(fc.record({ effort: text })),
+    thinking: often(fc.record({ type: text })),
+    system: often(text),
+    stop_sequences: often(fc.array(text)),
+    include: often(fc.array(text)),
+    metadata: often(fc.record({ session: text })),
+    stream: often(fc.boolean()),
+    interlock: often(fc.record({ reference: text })),
+  })
+
+  it.each([responsesEndpoint, messagesEndpoint, embeddingsEndpoint])(
+    'is a request of $name or a refusal with a name, never a fault of ours',
+    (endpoint) => {
+      let requests = 0
+      fc.assert(
+        fc.property(body, (fields) => {
+          const read = endpoint.read(Buffer.from(JSON.stringify(fields)))
+          if ('error' in read) {
+            expect(read.error.status).toBe(400)
+            expect(read.error.param).toEqual(expect.any(String))
+            return
+          }
+          requests += 1
+          // What goes out is one object that names its model, and routing can read it.
+          expect(JSON.parse(read.request.bytes.toString())).toMatchObject({ model: read.request.model })
+          expect(factsOf(read.request, 'req_1', {}).facts.inputTokens).toBeGreaterThanOrEqual(0)
+          bodyFor(read.request, { temperature: 1 }).bytesFor('m')
+        }),
+        { numRuns: 500 },
+      )
+      expect(requests).toBeGreaterThan(20)
+    },
+  )
+
+  const delta = fc.record(
+    {
+      content: anything,
+      refusal: anything,
+      reasoning_content: anything,
+      thinking_blocks: fc.oneof(anything, fc.array(anything)),
+      tool_calls: fc.oneof(
+        anything,
+        fc.array(fc.oneof(anything, fc.record({ index: anything, id: anything, function: anything }))),
+      ),
+    },
+    { requiredKeys: [] },
+  )
+  const choice = fc.oneof(
+    anything,
+    fc.record({ index: fc.constantFrom(0, 1), delta, message: delta, finish_reason: anything, logprobs: anything }),
+  )
+  const answer = fc.record({ choices: fc.oneof(anything, fc.array(choice, { maxLength: 2 })), usage: anything })
+  const sources = [
+    { endpoint: responsesEndpoint, source: { model: 'r', input: 'x' } },
+    { endpoint: messagesEndpoint, source: { model: 'r', max_tokens: 9, messages: [{ role: 'user', content: 'x' }] } },
+  ]
+
+  it.each(sources)('by a provider becomes an answer of $endpoint.name all the same', ({ endpoint, source }) => {
+    fc.assert(
+      fc.property(fc.array(answer, { maxLength: 4 }), (chunks) => {
+        const events = streamed(endpoint, source, chunks)
+        expect(events.length).toBeGreaterThan(2)
+        const translation = translationOf(endpoint, source)
+        for (const whole of chunks) JSON.parse(translation.answer(Buffer.from(JSON.stringify(whole))).toString())
+      }),
+      { numRuns: 300 },
     )
   })
 })
