@@ -18,7 +18,7 @@ export function rankByHybrid(select: Select, models: readonly ModelRef[], contex
     models.map((_, index) => index),
     0,
   ).map((index) => models[index] ?? '')
-  return { order, reason: `hybrid: ${run.said?.join(', then ') || `first of ${models.length} eligible`}` }
+  return { order, reason: `hybrid: ${run.said.join(', then ') || `first of ${models.length} eligible`}` }
 }
 
 /** An entry with a limit and no tolerance only filters. */
@@ -57,26 +57,27 @@ interface Arranging {
   readonly models: readonly ModelRef[]
   readonly criteria: readonly Criterion[]
   readonly context: RankContext
-  /** What decided, step by step, on the way to the first of the order; null: off that way. */
-  readonly said: string[] | null
+  /** What decided, step by step, on the way to the first of the order. */
+  readonly said: string[]
 }
 
-/** Orders by the criteria from `at` on. With no tolerance anywhere this is a plain sort by all of them. */
+/**
+ * Orders by the criteria from `at` on, saying what decides: the way to the first choice. With no tolerance anywhere this is a
+ * plain sort by all of them.
+ */
 function arrange(run: Arranging, places: readonly number[], at: number): readonly number[] {
   const criterion = run.criteria[at]
   if (criterion === undefined || places.length === 0) return places
   if (places.length === 1) {
-    if (at === 0) run.said?.push('the only one eligible')
+    if (at === 0) run.said.push('the only one eligible')
     return places
   }
   const explored = exploring(run, criterion, places)
   if (explored !== null) {
     const others = places.filter((place) => place !== explored)
-    return [explored, ...arrange({ ...run, said: null }, others, at)]
+    return [explored, ...arrangeRest(run.criteria, others, at)]
   }
-  const { levels, within } = criterion
-  const levelOf = (place: number) => levels[place] ?? Number.POSITIVE_INFINITY
-  if (run.said === null && at === run.criteria.length - 1 && within === 0) return sortPlaces(places, levelOf)
+  const levelOf = (place: number) => criterion.levels[place] ?? Number.POSITIVE_INFINITY
   let best = Number.POSITIVE_INFINITY
   for (const place of places) best = Math.min(best, levelOf(place))
   const limit = limitOf(criterion, best)
@@ -84,7 +85,28 @@ function arrange(run: Arranging, places: readonly number[], at: number): readonl
   say(run, criterion, places, kept, best)
   if (kept.length === places.length) return arrange(run, takingTurns(run, criterion, kept, best), at + 1)
   const others = places.filter((place) => levelOf(place) > limit)
-  return [...arrange(run, kept, at + 1), ...arrange({ ...run, said: null }, others, at)]
+  return [...arrange(run, kept, at + 1), ...arrangeRest(run.criteria, others, at)]
+}
+
+/** The order of those behind: the best and its equals, then the best of the rest and its equals, and so on, in rising order of place. */
+function arrangeRest(criteria: readonly Criterion[], places: readonly number[], at: number): readonly number[] {
+  const criterion = criteria[at]
+  if (criterion === undefined || places.length < 2) return places
+  const levelOf = (place: number) => criterion.levels[place] ?? Number.POSITIVE_INFINITY
+  const sorted = sortPlaces(places, levelOf)
+  const arranged: number[] = []
+  for (let from = 0; from < sorted.length; ) {
+    const limit = limitOf(criterion, levelOf(sorted[from] ?? 0))
+    let to = from + 1
+    while (to < sorted.length && levelOf(sorted[to] ?? 0) <= limit) to++
+    if (to === from + 1) arranged.push(sorted[from] ?? 0)
+    else {
+      const equals = sorted.slice(from, to).sort((a, b) => a - b)
+      arranged.push(...arrangeRest(criteria, equals, at + 1))
+    }
+    from = to
+  }
+  return arranged
 }
 
 function sortPlaces(places: readonly number[], levelOf: (place: number) => number): number[] {
@@ -99,7 +121,6 @@ function say(
   kept: readonly number[],
   best: number,
 ): void {
-  if (said === null) return
   const first = models[kept.find((place) => levels[place] === best) ?? 0] ?? ''
   const known = best === Number.POSITIVE_INFINITY ? 'nothing is known of any' : `best ${first}: ${words(first)}`
   said.push(`${by} keeps ${kept.length} of ${places.length} (${known})`)
@@ -107,7 +128,7 @@ function say(
 
 /** Explores only on the way to the first choice, and only among those that every criterion before had kept. */
 function exploring(run: Arranging, { latency }: Criterion, places: readonly number[]): number | null {
-  if (latency === null || run.said === null) return null
+  if (latency === null) return null
   const models = places.map((place) => run.models[place] ?? '')
   const explored = explorationOf(models, latency.samplesOf, run.context)
   if (explored === null) return null

@@ -1,47 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type LiveView, type QualityScore, quietLive, type TargetMeasure, unknownTarget } from '#domain/live.ts'
+import { type LiveView, quietLive } from '#domain/live.ts'
 import type { Constraints, RouteSpec, Select } from '#domain/route.ts'
 import { decideTargets } from '#domain/routing.ts'
 import { explorationShare } from '#domain/strategies-latency.ts'
 import { plainLabelOf } from '#domain/task.ts'
+import { catalogue, decide, names, price, scored, times, view } from '#test/support/known-world.ts'
 import { someFacts } from '#test/support/request-facts.ts'
-import { aModel, aProvider, aVersion } from '#test/support/routing.ts'
-
-const names = ['p/a', 'p/b', 'p/c', 'q/d', 'q/e', 'q/f']
-const price = (input: number, cachedInput: number | null = null) => ({ input, cachedInput, output: 0 })
-const catalogue = {
-  providers: new Map([
-    ['p', aProvider('p', 'https://p.example', { dataPolicies: ['no-training'] })],
-    ['q', aProvider('q', 'https://q.example')],
-  ]),
-  models: new Map(names.map((name, index) => [name, aModel(name, { price: price(1_000_000 * (index + 1)) })])),
-}
-
-const known = (measure: Partial<TargetMeasure>): TargetMeasure => ({ ...unknownTarget, ...measure })
-const times = (p95: number, samples = 100) => ({
-  samples,
-  ttftSamples: samples,
-  totalMs: samples < 10 ? null : { p50: p95 / 2, p95, p99: p95 * 2 },
-  ttftMs: samples < 10 ? null : { p50: p95 / 20, p95: p95 / 10, p99: p95 / 5 },
-})
-const scored = (low: number, score = low + 0.05, metric = 'exact'): Partial<TargetMeasure> => ({
-  quality: { [metric]: { score, low, high: 1, samples: 50 } satisfies QualityScore },
-})
-const view = (targets: Record<string, Partial<TargetMeasure>>, more: Partial<LiveView> = {}): LiveView => ({
-  ...quietLive(),
-  targets: new Map(Object.entries(targets).map(([model, measure]) => [model, known(measure)])),
-  ...more,
-})
-
-function decide(spec: Partial<RouteSpec>, live: LiveView, more: { random?: number; facts?: object } = {}) {
-  const full = { models: names.slice(0, 3), ...spec }
-  const request = someFacts(more.facts ?? {})
-  const task = plainLabelOf(full, request.metadata)
-  const version = aVersion('r', 1, full)
-  const decision = decideTargets({ catalogue, version, request, task, random: more.random ?? 0.5, live })
-  return { ...decision, order: decision.targets.map(({ model }) => model) }
-}
+import { aModel, aVersion } from '#test/support/routing.ts'
 
 describe('least-busy (A11)', () => {
   const select: Select = { strategy: 'least-busy' }
@@ -184,100 +150,6 @@ describe('quality (A8)', () => {
     expect(decide({ select: by }, both).reason).toContain('exact 0.950')
     const constraints = { minQuality: { metric: 'tone', score: 0 } }
     expect(decide({ select: by, constraints }, both).order).toEqual(['p/b', 'p/a'])
-  })
-})
-
-describe('hybrid (A9)', () => {
-  it('keeps those within tolerance of the best for the next to decide, and says how', () => {
-    const live = view({ 'p/a': scored(0.6), 'p/b': scored(0.9), 'p/c': scored(0.89) })
-    const select: Select = { strategy: 'hybrid', order: [{ by: 'quality', within: 0.02 }, { by: 'cost' }] }
-    // p/b is cheaper than p/c, p/a cheapest of all.
-    expect(decide({ select }, live).order).toEqual(['p/b', 'p/c', 'p/a'])
-    expect(decide({ select }, live).reason).toMatch(
-      /^hybrid: quality keeps 2 of 3 \(best p\/b: exact 0\.950, .*\), then cost keeps 1 of 2 \(best p\/b: expected/,
-    )
-  })
-
-  it('takes tolerances of cost and latency as parts of the best', () => {
-    const live = view({ 'p/a': times(1_000), 'p/b': times(1_090), 'p/c': times(1_200) })
-    const order = [{ by: 'latency', within: 0.1 }, { by: 'quality' }] as const
-    const better = view({ 'p/a': { ...times(1_000), ...scored(0.1) }, 'p/b': { ...times(1_090), ...scored(0.9) } })
-    expect(decide({ select: { strategy: 'hybrid', order } }, live).order).toEqual(['p/a', 'p/b', 'p/c'])
-    expect(decide({ select: { strategy: 'hybrid', order } }, better).order).toEqual(['p/b', 'p/a', 'p/c'])
-  })
-
-  it('with tolerance 0 is a plain sort', () => {
-    const level = fc.integer({ min: 0, max: 3 })
-    const measures = fc.array(fc.tuple(level, level), { minLength: 6, maxLength: 6 })
-    fc.assert(
-      fc.property(measures, fc.shuffledSubarray(names, { minLength: 2 }), (levels, models) => {
-        const of = (name: string) => levels[names.indexOf(name)] as [number, number]
-        const live = view(
-          Object.fromEntries(names.map((n) => [n, { ...scored(of(n)[0] / 4), ...times(100 + of(n)[1] * 50) }])),
-        )
-        const select: Select = { strategy: 'hybrid', order: [{ by: 'quality' }, { by: 'latency' }, { by: 'cost' }] }
-        const plain = models.toSorted(
-          (x, y) => of(y)[0] - of(x)[0] || of(x)[1] - of(y)[1] || names.indexOf(x) - names.indexOf(y),
-        )
-        expect(decide({ models, select }, live).order).toEqual(plain)
-      }),
-    )
-  })
-
-  it('explores only among those that everything before latency has kept', () => {
-    const live = view({
-      'p/a': { ...scored(0.9), ...times(100) },
-      'p/b': { ...scored(0.9), ...times(900) },
-      'p/c': scored(0.1),
-    })
-    const select: Select = { strategy: 'hybrid', order: [{ by: 'quality', within: 0.02 }, { by: 'latency' }] }
-    for (const random of [0, 0.01, 0.02, 0.03, 0.04, 0.0499]) {
-      expect(decide({ select }, live, { random }).order[0]).not.toBe('p/c')
-    }
-  })
-
-  it('filters by limits: a miss is out of this choice and logged, a fallback is not bound', () => {
-    const live = view({
-      'p/a': { ...scored(0.2), ...times(100) },
-      'p/b': { ...scored(0.9), ...times(9_000) },
-      'p/c': scored(0.8),
-    })
-    const order = [{ by: 'quality', min: 0.5, metric: 'exact' }, { by: 'latency', max: 4_000 }, { by: 'cost' }] as const
-    const decision = decide({ select: { strategy: 'hybrid', order }, fallbacks: ['p/b'] }, live)
-    expect(decision.order).toEqual(['p/c', 'p/b'])
-    expect(decision.excluded.map(({ model, by }) => [model, by])).toEqual([
-      ['p/a', 'min_quality'],
-      ['p/b', 'max_latency'],
-    ])
-  })
-
-  it('adds weights up to one score of parts in 0 to 1', () => {
-    const live = view({
-      'p/a': { ...scored(0.5), ...times(200) },
-      'p/b': { ...scored(0.9), ...times(400) },
-      'p/c': scored(0.9),
-    })
-    const choose = (weights: Select['weights']) =>
-      decide({ select: { strategy: 'hybrid', ...(weights && { weights }) } }, live)
-    expect(choose({ cost: 1 }).order).toEqual(['p/a', 'p/b', 'p/c'])
-    expect(choose({ quality: 1 }).order).toEqual(['p/b', 'p/c', 'p/a'])
-    // p/a: (0.5 + 1 + 1) / 3, p/b: (0.9 + 0.5 + 0.5) / 3, p/c: (0.9 + 1/3 + 0) / 3.
-    expect(choose({ quality: 1, cost: 1, latency: 1 }).order).toEqual(['p/a', 'p/b', 'p/c'])
-    expect(choose({ quality: 1, cost: 1, latency: 1 }).reason).toContain('score 0.833 is the highest of 3 eligible')
-    expect(choose({ quality: 8, cost: 1, latency: 1 }).order[0]).toBe('p/b')
-  })
-
-  it('explores by weights only where being the fastest would make a target the first', () => {
-    const live = view({
-      'p/a': { ...scored(0.9), ...times(200) },
-      'p/b': { ...scored(0.1) },
-      'p/c': { ...scored(0.88) },
-    })
-    const select: Select = { strategy: 'hybrid', weights: { quality: 1, latency: 0.1 } }
-    const explored = new Set(
-      [0, 0.01, 0.02, 0.03, 0.049].map((random) => decide({ select }, live, { random }).order[0]),
-    )
-    expect(explored).not.toContain('p/b')
   })
 })
 
