@@ -8,25 +8,27 @@ const maxVariables = 64
 const maxVariableLength = 32_768
 
 /** Fields whose type matters to routing or that providers treat differently when wrong. Others pass through unseen. */
-const checks: Readonly<Record<string, Check>> = {
-  model: (value, name) => (isText(value, 256) ? null : typeError(name, 'a non-empty string', value)),
-  messages: checkMessages,
-  stream: optional('boolean'),
-  temperature: optional('number'),
-  top_p: optional('number'),
-  frequency_penalty: optional('number'),
-  presence_penalty: optional('number'),
-  max_tokens: optionalCount,
-  max_completion_tokens: optionalCount,
-  n: optionalCount,
-  user: optional('string'),
-  tools: optional('array'),
-  functions: optional('array'),
-  response_format: optional('object'),
-  stream_options: optional('object'),
-  metadata: checkMetadata,
-  interlock: checkInterlock,
-}
+const checks: ReadonlyMap<string, Check> = new Map(
+  Object.entries({
+    model: (value, name) => (isText(value, 256) ? null : typeError(name, 'a non-empty string', value)),
+    messages: checkMessages,
+    stream: optional('boolean'),
+    temperature: optional('number'),
+    top_p: optional('number'),
+    frequency_penalty: optional('number'),
+    presence_penalty: optional('number'),
+    max_tokens: optionalCount,
+    max_completion_tokens: optionalCount,
+    n: optionalCount,
+    user: optional('string'),
+    tools: optional('array'),
+    functions: optional('array'),
+    response_format: optional('object'),
+    stream_options: optional('object'),
+    metadata: checkMetadata,
+    interlock: checkInterlock,
+  } satisfies Record<string, Check>),
+)
 
 /** The first fault among the known fields of a request, in OpenAI's words; null: none. */
 export function checkFields(fields: Fields, required: readonly string[] = ['model', 'messages']): ApiError | null {
@@ -36,8 +38,7 @@ export function checkFields(fields: Fields, required: readonly string[] = ['mode
     }
   }
   for (const name of Object.keys(fields)) {
-    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
-    const error = check?.(fields[name], name) ?? null
+    const error = checks.get(name)?.(fields[name], name) ?? null
     if (error !== null) return error
   }
   return null
@@ -58,12 +59,11 @@ function checkMessages(value: unknown, name: string): ApiError | null {
   if (!Array.isArray(value)) return typeError(name, 'an array', value)
   if (value.length === 0) return invalidRequest(400, 'empty_array', `Invalid '${name}': empty array.`, name)
   for (const [index, message] of value.entries()) {
-    const at = `${name}[${index}]`
-    if (kindOf(message) !== 'object') return typeError(at, 'an object', message)
+    if (kindOf(message) !== 'object') return typeError(`${name}[${index}]`, 'an object', message)
     const { role, content } = message as Fields
-    if (typeof role !== 'string') return typeError(`${at}.role`, 'a string', role)
+    if (typeof role !== 'string') return typeError(`${name}[${index}].role`, 'a string', role)
     const isContent = content === undefined || content === null || typeof content === 'string' || Array.isArray(content)
-    if (!isContent) return typeError(`${at}.content`, 'a string or an array', content)
+    if (!isContent) return typeError(`${name}[${index}].content`, 'a string or an array', content)
   }
   return null
 }

@@ -50,6 +50,9 @@ export interface ChatRequest {
   readonly spans: ObjectSpans
 }
 
+/** The limit of an answer, by its old name and its new one. */
+const limitNames: readonly string[] = ['max_tokens', 'max_completion_tokens']
+
 const vectorParameters: readonly string[] = ['dimensions', 'encoding_format', 'user']
 
 export type ReadResult = { readonly request: ChatRequest } | { readonly error: ApiError }
@@ -73,14 +76,19 @@ export function readObject(bytes: Buffer): ObjectRead {
     return { error: invalidRequest(400, 'invalid_json', 'The body must be a JSON object.') }
   }
   // Two readers of a repeated field may each see another value.
-  const repeated = spans.fields.find(
-    (field, index) => spans.fields.findIndex((other) => other.name === field.name) < index,
-  )
-  if (repeated !== undefined) {
-    const name = repeated.name.slice(0, 64)
+  const repeated = repeatedName(spans)
+  if (repeated !== null) {
+    const name = repeated.slice(0, 64)
     return { error: invalidRequest(400, 'duplicate_field', `The body holds the field '${name}' twice.`, name) }
   }
   return { fields: fields as Fields, spans }
+}
+
+/** The first name that stands twice; null: none. */
+function repeatedName({ fields }: ObjectSpans): string | null {
+  const seen = new Set<string>()
+  for (const { name } of fields) if (seen.size === seen.add(name).size) return name
+  return null
 }
 
 /** Reads a chat request: the types of known fields. Unknown fields are left to the provider. */
@@ -179,9 +187,10 @@ function listOf(value: unknown): readonly unknown[] | null {
  * version's parameters that the request does not set itself, and the version's prompt before its messages.
  */
 export function bodyFor(request: ChatRequest, parameters: Fields, prompt: RenderedPrompt | null = null): ChatBody {
-  const added = Object.fromEntries(
-    Object.entries(parameters).filter(([name]) => !Object.hasOwn(request.fields, name) && applies(name, request)),
-  )
+  const added: Record<string, unknown> = Object.create(null)
+  for (const name of Object.keys(parameters)) {
+    if (!Object.hasOwn(request.fields, name) && applies(name, request)) added[name] = parameters[name]
+  }
   const edits = [
     ...removalOf(request.spans, 'interlock'),
     ...additionOf(request.spans, added, false),
@@ -222,9 +231,10 @@ function countsEdit({ fields, spans }: ChatRequest): Replacement[] | null {
   return [{ start: field.valueStart, end: field.end, text: JSON.stringify(asked) }]
 }
 
-/** A version's parameters are for its chats; embeddings take those they have. */
-function applies(name: string, { vectors }: ChatRequest): boolean {
-  return vectors === null || vectorParameters.includes(name)
+/** A version's parameters are for its chats; embeddings take those they have. Providers refuse a limit under both its names. */
+function applies(name: string, { vectors, fields }: ChatRequest): boolean {
+  if (vectors !== null) return vectorParameters.includes(name)
+  return !limitNames.includes(name) || !limitNames.some((other) => Object.hasOwn(fields, other))
 }
 
 /** A checked request has a message for the prompt to stand before. */

@@ -117,12 +117,18 @@ export function additionOf(
 
 /** Applies replacements, which must not overlap. */
 export function replaceAll(bytes: Buffer, replacements: readonly Replacement[]): Buffer {
-  const parts: Buffer[] = []
+  const inOrder =
+    replacements.length === 1 ? replacements : replacements.toSorted((a, b) => a.start - b.start || a.end - b.end)
+  let length = bytes.length
+  for (const { start, end, text } of inOrder) length += Buffer.byteLength(text) - (end - start)
+  const edited = Buffer.allocUnsafe(length)
   let from = 0
-  for (const { start, end, text } of replacements.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
-    parts.push(bytes.subarray(from, start), Buffer.from(text))
+  let to = 0
+  for (const { start, end, text } of inOrder) {
+    to += bytes.copy(edited, to, from, start)
+    to += edited.write(text, to)
     from = end
   }
-  parts.push(bytes.subarray(from))
-  return Buffer.concat(parts)
+  bytes.copy(edited, to, from)
+  return edited
 }

@@ -134,6 +134,14 @@ export interface Ending {
   readonly totalMs: number
 }
 
+type Metadata = DecisionRecord['metadata']
+const noMetadata: Metadata = {}
+
+function isEmpty(metadata: Metadata): boolean {
+  for (const _ in metadata) return false
+  return true
+}
+
 /** Adds a request to the decision log (B7): what was decided, why, and what came of it; no prompt, no answer. */
 export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): DecisionRecord {
   const { decision, facts, isDirect } = chat
@@ -159,7 +167,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
     isStream: chat.request.isStream,
     endpoint: chat.endpoint.name,
     keyId: chat.caller.keyId,
-    metadata: redactValue(facts.metadata) as Readonly<Record<string, string>>,
+    metadata: isEmpty(facts.metadata) ? noMetadata : (redactValue(facts.metadata) as Metadata),
     facts: {
       inputTokens: facts.inputTokens,
       maxOutputTokens: facts.maxOutputTokens,
