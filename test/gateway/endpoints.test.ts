@@ -231,6 +231,20 @@ describe('what a route does to a chat', () => {
     },
   )
 
+  it('gives way to a limit that the request sets, under whichever name', async () => {
+    const limited = { models: ['old/m'], parameters: { max_tokens: 500 } }
+    running.setSnapshot({ ...snapshotWith(), routes: new Map([['r', aRoute('r', limited)]]) })
+    await send(endpoints[2])
+    await send(endpoints[0], { max_completion_tokens: 7 })
+    await send(endpoints[1])
+    const limits = old.calls.map(({ body }) => [body['max_tokens'], body['max_completion_tokens']])
+    expect(limits).toEqual([
+      [undefined, 9],
+      [undefined, 7],
+      [500, undefined],
+    ])
+  })
+
   it('leaves embeddings alone: no prompt, no parameters of chats, no model asked for a task', async () => {
     const task = { default: 'search', classifier: { kind: 'model', model: 'fresh/m', tasks: ['search', 'talk'] } }
     running.setSnapshot({
