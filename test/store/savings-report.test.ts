@@ -118,6 +118,8 @@ describe.each(engines())('reports on %s', (engine) => {
       await seed(
         times(40, { requestId: 'old-easy', atMs: at(90), task: 'easy', costMicroUsd: 1000 }),
         times(40, { requestId: 'old-hard', atMs: at(90), task: 'hard', costMicroUsd: 9000 }),
+        // In the window as well, but not of the stable version.
+        times(20, { requestId: 'late', atMs: at(5), task: 'easy', costMicroUsd: 1000 }),
         times(30, { ...cheap, requestId: 'easy', task: 'easy', costMicroUsd: 100 }),
         times(10, { ...cheap, requestId: 'hard', task: 'hard', costMicroUsd: 500 }),
         times(10, { ...cheap, requestId: 'new', task: 'new' }),
@@ -127,7 +129,7 @@ describe.each(engines())('reports on %s', (engine) => {
         version: 2,
         previousVersion: 1,
         requests: 40,
-        previousRequests: 80,
+        previousRequests: 100,
         currentEachMicroUsd: 200,
         previousEachMicroUsd: 3000,
         savedEachMicroUsd: 2800,
