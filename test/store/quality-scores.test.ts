@@ -168,7 +168,6 @@ describe.each(engines())('quality scores on %s (C9)', (engine) => {
       samples: [],
       decisions: [],
       payloads: [],
-      payloads: [],
       shadowCalls: [
         {
           requestId: 'mirrored',
