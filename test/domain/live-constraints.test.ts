@@ -104,7 +104,9 @@ describe('the quality floor (A3, A8)', () => {
   })
 
   it('is the rule’s and the route’s together', () => {
-    const rules = [{ name: 'strict', when: { stream: false }, constraints: { minQuality: { metric: 'exact', score: 0.9 } } }]
+    const rules = [
+      { name: 'strict', when: { stream: false }, constraints: { minQuality: { metric: 'exact', score: 0.9 } } },
+    ]
     const live = targets({ 'plain/m': quality(0.8), 'own/m': quality(0.95) })
     expect(decide({ constraints, rules }, live).order).toEqual(['own/m'])
   })
