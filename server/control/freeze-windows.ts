@@ -25,6 +25,13 @@ const windowSchema = {
   required: ['id', 'from', 'to', 'reason', 'routes', 'createdBy', 'createdAt'],
 } as const
 
+/** A moment that a request names. */
+const momentSchema = {
+  type: 'string',
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2})$',
+  'x-expects': 'a time such as 2026-12-24T18:00:00Z',
+} as const
+
 const longestMs = 90 * 86_400_000
 
 /** Times in which nothing advances; rollbacks go on (D9). */
@@ -41,8 +48,8 @@ export const freezeOperations: readonly Operation<ControlDeps>[] = [
       schema: {
         type: 'object',
         properties: {
-          from: timeSchema,
-          to: timeSchema,
+          from: momentSchema,
+          to: momentSchema,
           reason: { type: 'string', minLength: 1, maxLength: 500 },
           routes: { type: 'array', minItems: 1, maxItems: 256, uniqueItems: true, items: nameSchema },
         },
@@ -55,6 +62,7 @@ export const freezeOperations: readonly Operation<ControlDeps>[] = [
       const [startsAt, endsAt] = [Date.parse(body.from), Date.parse(body.to)]
       const now = deps.clock.nowMs()
       refuse([
+        ...(Number.isNaN(startsAt) ? [{ path: '/from', message: 'is no time that exists' }] : []),
         ...(endsAt > startsAt ? [] : [{ path: '/to', message: 'must be after "from"' }]),
         ...(endsAt > now ? [] : [{ path: '/to', message: 'has passed already' }]),
         ...(endsAt - startsAt <= longestMs ? [] : [{ path: '/to', message: 'is more than 90 days after "from"' }]),

@@ -16,9 +16,14 @@ afterAll(async () => {
 })
 
 const jsonWrites = operations.filter((operation) => operation.body?.kind === 'json')
-const address = (path: string) => path.replaceAll(/\{\w+\}/g, '1')
+/** A path whose parameters hold what their schemas take. */
+const address = ({ path, params }: (typeof jsonWrites)[number]) =>
+  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const choices = (params[name] as { enum?: readonly string[] } | undefined)?.enum
+    return choices?.[0] ?? '1'
+  })
 const send = (operation: (typeof jsonWrites)[number], sent: object) =>
-  rig.call(operation.method.toUpperCase(), address(operation.path), sent)
+  rig.call(operation.method.toUpperCase(), address(operation), sent)
 
 describe.each(jsonWrites.map((operation) => [operation.id, operation] as const))('the body of %s', (_id, operation) => {
   test('that is not JSON is refused with its place, as problem+json with a request id', async () => {
