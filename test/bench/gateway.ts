@@ -125,6 +125,17 @@ function loadOf(proxy: Proxy, body: string): Load {
   return { port: proxy.port, bytes: postBytes('/v1/chat/completions', body, proxy.headers), connections }
 }
 
+/** @returns null where a program of others fails under the load: it is left out, ours must not fail */
+async function rateOf(proxy: Proxy, body: string, count: number): Promise<number | null> {
+  try {
+    return await closedLoop(loadOf(proxy, body), count)
+  } catch (error) {
+    if (proxy.cpuUs !== null) throw error
+    console.log(`  ${proxy.name} failed: ${String(error).split('\n')[0]}`)
+    return null
+  }
+}
+
 /** Throughput at full load. @returns the gateway's requests per second */
 async function compare(what: string, proxies: readonly Proxy[], body: string, count: number): Promise<number> {
   const rates = new Map(proxies.map(({ name }) => [name, [] as number[]]))
@@ -133,15 +144,17 @@ async function compare(what: string, proxies: readonly Proxy[], body: string, co
     for (const proxy of proxies) {
       const own = Math.ceil(count * proxy.share)
       const before = (await proxy.cpuUs?.()) ?? 0
-      const rate = await closedLoop(loadOf(proxy, body), own)
-      if (round === -1) continue
+      if (!rates.has(proxy.name)) continue
+      const rate = await rateOf(proxy, body, own)
+      if (rate === null) rates.delete(proxy.name)
+      if (round === -1 || rate === null) continue
       rates.get(proxy.name)?.push(rate)
       if (proxy.cpuUs !== null) cpu.get(proxy.name)?.push(((await proxy.cpuUs()) - before) / own)
     }
   }
   const of = (values: ReadonlyMap<string, readonly number[]>, name: string) => median(values.get(name) ?? [])
   console.log(`${what}, ${connections} connections, median of ${rounds} rounds of ${count}:`)
-  for (const { name, cpuUs } of proxies) {
+  for (const { name, cpuUs } of proxies.filter((proxy) => rates.has(proxy.name))) {
     const used = cpuUs === null ? '' : `, ${of(cpu, name).toFixed(0)} us CPU each`
     console.log(`  ${name}: ${of(rates, name).toFixed(0)}/s${used}`)
   }

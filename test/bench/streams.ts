@@ -8,7 +8,7 @@ import { postBytes } from './wire.ts'
 /**
  * Memory of streams that are open for long: how much more the gateway's process holds, above idle, for each.
  *
- *   npm run bench:streams -- [streams]          (needs --expose-gc in the child, which this passes)
+ *   node test/bench/streams.ts [streams]
  *
  * A provider sends a word a second to each of 500 streams; the process that is measured holds the gateway and nothing else.
  */
