@@ -49,6 +49,8 @@ export interface LeaseClaim {
   readonly keptMicroUsd: number
   /** What requests of the claimant wait for besides. */
   readonly neededMicroUsd: number
+  /** It used nothing since it last asked. */
+  readonly isIdle: boolean
   /** Holders of live leases of this window, the claimant included. */
   readonly holders: number
 }
@@ -63,12 +65,15 @@ export interface LeaseGrant {
 /**
  * How much of a budget a gateway may hold: half of its fair part of what is free, more where requests wait for it, never more
  * than what is free. So the sum of what is spent and held never passes the hard limit, a newcomer always finds something
- * free, and the parts of idle holders shrink with what is left.
+ * free, and the parts of idle holders shrink with what is left: they hold none of the last twentieth, which would be too
+ * little for anyone if all held some.
  */
 export function grantOf(claim: LeaseClaim): LeaseGrant {
   const { reservedMicroUsd, neededMicroUsd, holders } = claim
   const free = Math.max(0, claim.hardMicroUsd - claim.spentMicroUsd - claim.heldByOthersMicroUsd)
-  const part = Math.ceil(Math.max(0, free - reservedMicroUsd) / (2 * Math.max(1, holders)))
+  const isLast = free * 20 < claim.hardMicroUsd
+  const part =
+    claim.isIdle && isLast ? 0 : Math.floor(Math.max(0, free - reservedMicroUsd) / (2 * Math.max(1, holders)))
   const held = Math.min(free, Math.max(claim.keptMicroUsd, reservedMicroUsd + Math.max(part, neededMicroUsd)))
   return { heldMicroUsd: held, leftMicroUsd: free - held }
 }

@@ -50,6 +50,11 @@ export class BudgetLease {
     return this.#left > 0 || this.#answeredAtMs === null
   }
 
+  /** Little is left of the budget, and this holds some of it without having used it since it last reported. */
+  get isHoarding(): boolean {
+    return !this.#isUsed && this.available > 0 && this.hoped * 5 < this.budget.hardMicroUsd
+  }
+
   get isShort(): boolean {
     return this.available < this.#low
   }
@@ -84,8 +89,10 @@ export class BudgetLease {
       this.#left += this.available
       this.#granted -= this.available
     }
+    const isIdle = !this.#isUsed
     this.#isUsed = false
     return {
+      isIdle,
       scope: this.budget.scope,
       name: this.budget.name,
       period: this.budget.period,

@@ -9,6 +9,8 @@ import { BudgetLease } from './budget-lease.ts'
 const leasedAhead = 1_000
 /** Leases that nothing happened to are renewed this often, a third of how long they hold. */
 const renewAfterMs = 10_000
+/** Unless others may be short of what they hold. */
+const hoardAfterMs = 2_000
 /** The next window is leased this long before the current one ends. */
 const rolloverAheadMs = 60_000
 /** What is known to be used up is asked about at most this often. */
@@ -180,7 +182,7 @@ export class BudgetLedger {
     const nowMs = this.#deps.clock.nowMs()
     for (const [key, lease] of this.#leases) {
       if (nowMs >= lease.window.endMs) this.leaseOf(lease.budget, nowMs)
-      else if (lease.isUnreported || lease.ageMs(nowMs) >= renewAfterMs) this.#due.add(lease)
+      else if (lease.isUnreported || lease.ageMs(nowMs) >= patienceOf(lease)) this.#due.add(lease)
       if (lease.window.endMs - nowMs <= rolloverAheadMs) this.#leaseNext(key, lease)
     }
     for (const next of this.#next.values()) if (next.ageMs(nowMs) >= renewAfterMs) this.#due.add(next)
@@ -290,6 +292,10 @@ export class BudgetLedger {
 /** The budget that stands in the way even if all that nobody holds were ours. */
 function usedUp(leases: readonly BudgetLease[], microUsd: number): BudgetLease | undefined {
   return leases.find((lease) => lease.isKnown && lease.hoped < microUsd)
+}
+
+function patienceOf(lease: BudgetLease): number {
+  return lease.isHoarding ? hoardAfterMs : renewAfterMs
 }
 
 function keyOf(budget: Budget): string {

@@ -22,6 +22,7 @@ export interface LeaseReport {
   readonly reservedMicroUsd: number
   readonly keptMicroUsd: number
   readonly neededMicroUsd: number
+  readonly isIdle: boolean
 }
 
 export interface LeaseAnswer extends LeaseGrant {
@@ -160,6 +161,7 @@ function answerOf(
     reservedMicroUsd: report.reservedMicroUsd,
     keptMicroUsd: report.keptMicroUsd,
     neededMicroUsd: report.neededMicroUsd,
+    isIdle: report.isIdle,
     holders: live.length + 1,
   })
   return { report, budget, spentMicroUsd: spent, ...grant }

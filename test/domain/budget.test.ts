@@ -39,6 +39,7 @@ const claims = fc
     extra: microUsd,
     neededMicroUsd: microUsd,
     holders: fc.integer({ min: 1, max: 50 }),
+    isIdle: fc.boolean(),
   })
   .map(({ extra, ...claim }) => ({ ...claim, keptMicroUsd: claim.reservedMicroUsd + extra }))
 
@@ -63,6 +64,7 @@ describe('parts of a budget', () => {
       reservedMicroUsd: 0,
       keptMicroUsd: 0,
       neededMicroUsd: 0,
+      isIdle: false,
       holders: 1,
     }
     expect(grantOf(claim)).toEqual({ heldMicroUsd: 500, leftMicroUsd: 500 })
@@ -70,6 +72,8 @@ describe('parts of a budget', () => {
     expect(grantOf({ ...claim, neededMicroUsd: 900 })).toEqual({ heldMicroUsd: 900, leftMicroUsd: 100 })
     expect(grantOf({ ...claim, neededMicroUsd: 5_000 })).toEqual({ heldMicroUsd: 1_000, leftMicroUsd: 0 })
     expect(grantOf({ ...claim, spentMicroUsd: 1_200 })).toEqual({ heldMicroUsd: 0, leftMicroUsd: 0 })
+    expect(grantOf({ ...claim, spentMicroUsd: 960, isIdle: true })).toEqual({ heldMicroUsd: 0, leftMicroUsd: 40 })
+    expect(grantOf({ ...claim, spentMicroUsd: 940, isIdle: true })).toEqual({ heldMicroUsd: 30, leftMicroUsd: 30 })
   })
 
   it('of holders that ask in turn, each for itself, stay within the limit however they spend what they hold', () => {
@@ -86,7 +90,14 @@ describe('parts of a budget', () => {
           me.held -= spends
           const spentMicroUsd = holders.reduce((sum, one) => sum + one.spent, 0)
           const heldByOthersMicroUsd = holders.reduce((sum, one) => sum + (one === me ? 0 : one.held), 0)
-          const part = { hardMicroUsd, spentMicroUsd, heldByOthersMicroUsd, neededMicroUsd, holders: 4 }
+          const part = {
+            hardMicroUsd,
+            spentMicroUsd,
+            heldByOthersMicroUsd,
+            neededMicroUsd,
+            holders: 4,
+            isIdle: spends === 0,
+          }
           me.held = grantOf({ ...part, reservedMicroUsd: 0, keptMicroUsd: me.held }).heldMicroUsd
           expect(spentMicroUsd + heldByOthersMicroUsd + me.held).toBeLessThanOrEqual(hardMicroUsd)
         }
