@@ -20,7 +20,7 @@ import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import { createAllowanceSource } from '#store/allowance-source.ts'
 import { type OpenDatabase, openEmbedded, openPostgres } from '#store/database.ts'
 import { releaseAllClaims } from '#store/eval-work.ts'
-import { createLiveLog } from '#store/live-log.ts'
+import { createLiveLog, type LiveLog } from '#store/live-log.ts'
 import { migrate } from '#store/migrate.ts'
 import { createSnapshotSource, type GatewayIdentity } from '#store/snapshot.ts'
 
@@ -100,12 +100,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
   const tokens = createTokenCounter(log)
   closers.push(() => tokens.close())
   const identity = { id: `${hostname()}:${config.port}`, bootId: newId('boot'), startedAtMs: clock.nowMs() }
-  const allowances = new Allowances({
-    source: createAllowanceSource(database.db, identity.bootId, clock),
-    clock,
-    log,
-  })
-  closers.push(() => allowances.stop().catch(() => log.warn('what budgets were held could not be given back')))
+  const allowances = openAllowances(config, base, database, identity)
   const table = new RouteTable({
     source: createSnapshotSource(database, identity, clock),
     clock,
@@ -114,14 +109,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
     leaseMs: config.leaseMs,
     ...(isGateway(config) && { prepare: (snapshot) => allowances.prepare(snapshot) }),
   })
-  if (isGateway(config)) allowances.start()
-  const liveLog = createLiveLog(database.db)
-  // Spending is durable before the decisions that tell of it: a budget never counts less than the log shows.
-  const write: typeof liveLog.write = async (batch) => {
-    await allowances.reportSpend()
-    await liveLog.write(batch)
-  }
-  const buffer = new DecisionBuffer({ write }, log)
+  const buffer = new DecisionBuffer(liveLogAfter(allowances, database), log)
   closers.push(() => buffer.close())
   const tracing = await openTracing({ endpoint: config.traceEndpoint, ratio: config.traceRatio })
   closers.push(() => tracing.close())
@@ -157,6 +145,29 @@ async function open(config: Config, base: Base): Promise<Deps> {
     control,
     firstKey,
     close,
+  }
+}
+
+function openAllowances(
+  config: Config,
+  { clock, log, closers }: Base,
+  { db }: OpenDatabase,
+  { bootId }: GatewayIdentity,
+): Allowances {
+  const allowances = new Allowances({ source: createAllowanceSource(db, bootId, clock), clock, log })
+  closers.push(() => allowances.stop().catch(() => log.warn('what was held of budgets could not be given back')))
+  if (isGateway(config)) allowances.start()
+  return allowances
+}
+
+/** Spending is durable before the decisions that tell of it: a budget never counts less than the log shows. */
+function liveLogAfter(allowances: Allowances, { db }: OpenDatabase): LiveLog {
+  const liveLog = createLiveLog(db)
+  return {
+    async write(batch) {
+      await allowances.reportSpend()
+      await liveLog.write(batch)
+    },
   }
 }
 
