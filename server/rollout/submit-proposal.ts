@@ -10,7 +10,7 @@ import { checkSpec } from '#domain/spec-check.ts'
 import { evaluatorNames, resolveEvaluators } from '#evaluators/registry.ts'
 import { appendAudit } from '#store/audit.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
-import { readStableVersion } from '#store/impact.ts'
+import { readStableVersion, type StoredImpact } from '#store/impact.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
 import { insertProposal, insertRouteVersion, lockOpenProposalOf, type ProposalOrigin } from '#store/proposals.ts'
 import { lockStable } from '#store/stable-pointer.ts'
@@ -84,6 +84,25 @@ async function submitIn(
   }
   // The route moved between the preview and its lock: what was foreseen is of another version.
   if (foreseen === null || foreseen.stable.version !== pointer.stable) throw staleBase(input, pointer.stable)
+  await store(tx, deps, caller, { input, id, plan, bar, barVersion, impact: foreseen.impact })
+}
+
+interface Accepted {
+  readonly input: ProposalInput
+  readonly id: string
+  readonly plan: RolloutPlan
+  readonly bar: Bar
+  readonly barVersion: number
+  readonly impact: StoredImpact
+}
+
+/** Version, proposal, timeline and audit entry. */
+async function store(
+  tx: Tx,
+  deps: RolloutDeps,
+  caller: Caller,
+  { input, id, plan, bar, barVersion, impact }: Accepted,
+): Promise<void> {
   const at = deps.clock.nowMs()
   const digest = canonicalDigest(input.spec)
   const version = await insertRouteVersion(tx, { route: input.route, spec: input.spec, digest, by: caller.name, at })
@@ -97,7 +116,7 @@ async function submitIn(
     author: caller.name,
     authorPrincipal: caller.principal,
     plan,
-    impact: foreseen.impact,
+    impact,
     bar,
     barVersion,
     salt: deps.newId('salt'),

@@ -58,8 +58,7 @@ export async function readProposalView(
     stages: stageRail(head.state, head.plan, {
       items: evalRuns.length === 0 ? null : answers.planned / 2,
       scored: last !== null && isLiveNow(head.state, last.stage) ? last.scoredInStep : null,
-      needed:
-        head.state.status === 'shadow' ? (head.plan.shadow?.minSamples ?? 100) : (head.plan.canary?.minSamples ?? 200),
+      needed: neededIn(head),
       hasShadowed: timeline.some((row) => row.to === 'shadow'),
       endedFrom: isOpen(head.state.status) ? null : (timeline[0]?.from ?? null),
     }),
@@ -84,6 +83,11 @@ export async function readProposalView(
         : { ...gateways, lastCandidateRequestAt: exposure.lastCandidateRequestAt },
   }
   return { view, head }
+}
+
+/** Scored answers that the stage asks for. */
+function neededIn({ state, plan }: ProposalHead): number {
+  return state.status === 'shadow' ? (plan.shadow?.minSamples ?? 100) : (plan.canary?.minSamples ?? 200)
 }
 
 /** The bake judges by the canary's counts of samples only where a verdict says so. */
