@@ -164,7 +164,6 @@ function brokenBy(
 ): readonly Problem[] {
   const rule = (stable.spec.rules ?? []).find(({ name }) => name === before.rule)
   const held: Constraints[] = [stable.spec.constraints, rule?.constraints].flatMap((one) => one ?? [])
-  if (held.length === 0) return []
   return after.targets.flatMap(({ model }) =>
     exclusionsOf(model, held, request, catalogue).filter(({ by }) => placeExclusions.includes(by)),
   )

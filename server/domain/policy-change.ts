@@ -2,6 +2,7 @@ import { canonicalJson } from './canonical.ts'
 import { type Catalogue, exclusionsOf } from './constraints.ts'
 import type { RequestFacts } from './request-facts.ts'
 import { type Constraints, type ModelRef, modelsOf, poolOf, type RouteSpec, type Rule } from './route.ts'
+import { sensitivityLevels } from './sensitivity.ts'
 import { classifierModelOf } from './task.ts'
 
 /** A place that a new version may send requests to and the version before may not. */
@@ -15,7 +16,7 @@ export interface PolicyBreak {
   readonly detail: string
 }
 
-const placeKeys = ['regions', 'dataPolicies', 'providers'] as const
+const placeKeys = ['regions', 'dataPolicies', 'providers', 'sensitivity'] as const
 /** Exclusions that say where a request may go, not what a model can do. */
 export const placeExclusions: readonly string[] = ['region', 'data_policy', 'provider_denied', 'sensitivity']
 
@@ -27,13 +28,17 @@ export const placeExclusions: readonly string[] = ['region', 'data_policy', 'pro
  */
 export function policyBreaks(before: RouteSpec, after: RouteSpec, catalogue: Catalogue): PolicyBreak[] {
   const reachable = reachOf(after)
-  const found = placesOf(before.constraints).flatMap((constraints) =>
-    reachable.flatMap((reach) => breaksOf(reach, constraints, null, catalogue)),
-  )
+  const own = placesOf(before.constraints)
+  const found = reachable.flatMap((reach) => {
+    // What a rule of the same condition asked before belongs to the comparison: it may ask more, or allow what the defaults do not.
+    const same = reach.rule === null ? undefined : ruleLike(reach.rule, before)
+    const constraints = [...own, ...placesOf(same?.constraints)]
+    return breaksOf(reach, constraints, same?.constraints === undefined ? null : same.name, catalogue)
+  })
   for (const rule of before.rules ?? []) {
-    const [constraints] = placesOf(rule.constraints)
-    if (constraints === undefined || isKept(rule, after)) continue
-    for (const reach of reachable) found.push(...breaksOf(reach, constraints, rule.name, catalogue))
+    const ofRule = placesOf(rule.constraints)
+    if (ofRule.length === 0 || isKept(rule, after)) continue
+    for (const reach of reachable) found.push(...breaksOf(reach, [...own, ...ofRule], rule.name, catalogue))
   }
   const seen = new Set<string>()
   return found.filter((one) => {
@@ -46,18 +51,20 @@ export function policyBreaks(before: RouteSpec, after: RouteSpec, catalogue: Cat
 interface Reach {
   readonly model: ModelRef
   readonly constraints: readonly Constraints[]
+  /** The rule it is reached through; null: the route's own pool or a fallback. */
+  readonly rule: Rule | null
 }
 
 function reachOf(spec: RouteSpec): Reach[] {
   const own = spec.constraints === undefined ? [] : [spec.constraints]
   const ofRules = (spec.rules ?? []).flatMap((rule) => {
     const constraints = rule.constraints === undefined ? own : [...own, rule.constraints]
-    return poolOf(rule.models ?? spec.models).map(({ model }) => ({ model, constraints }))
+    return poolOf(rule.models ?? spec.models).map(({ model }) => ({ model, constraints, rule }))
   })
   const classifier = classifierModelOf(spec)
   // A classifier is shown prompts as well, whatever answers them.
   const models = [...modelsOf({ ...spec, rules: [] }), ...(classifier === null ? [] : [classifier])]
-  return [...models.map((model) => ({ model, constraints: own })), ...ofRules]
+  return [...models.map((model) => ({ model, constraints: own, rule: null })), ...ofRules]
 }
 
 function placesOf(constraints: Constraints | undefined): Constraints[] {
@@ -65,20 +72,29 @@ function placesOf(constraints: Constraints | undefined): Constraints[] {
   return Object.keys(kept).length === 0 ? [] : [kept]
 }
 
-function breaksOf(reach: Reach, constraints: Constraints, rule: string | null, catalogue: Catalogue): PolicyBreak[] {
-  const isHeldBack = placeProblems(reach.model, reach.constraints, catalogue).length > 0
-  if (isHeldBack) return []
-  return placeProblems(reach.model, [constraints], catalogue).map(({ model, by, detail }) => ({
-    model,
-    by,
-    rule,
-    detail,
-  }))
+/** For requests of every sensitivity: what is delicate may go to fewer places. */
+function breaksOf(
+  reach: Reach,
+  constraints: readonly Constraints[],
+  rule: string | null,
+  catalogue: Catalogue,
+): PolicyBreak[] {
+  return requestsOfEveryKind.flatMap((request) => {
+    const isHeldBack = placeProblems(reach.model, reach.constraints, { request, catalogue }).length > 0
+    if (isHeldBack) return []
+    const problems = placeProblems(reach.model, constraints, { request, catalogue })
+    return problems.map(({ model, by, detail }) => ({ model, by, rule, detail }))
+  })
+}
+
+function ruleLike(rule: Rule, spec: RouteSpec): Rule | undefined {
+  const when = canonicalJson(rule.when)
+  return (spec.rules ?? []).find((other) => canonicalJson(other.when) === when)
 }
 
 /** Constraints of the same condition hold in the new version, each as it was. */
 function isKept(rule: Rule, after: RouteSpec): boolean {
-  const same = (after.rules ?? []).find((other) => canonicalJson(other.when) === canonicalJson(rule.when))
+  const same = ruleLike(rule, after)
   if (same === undefined) return false
   return placeKeys.every((key) => {
     const wanted = rule.constraints?.[key]
@@ -103,7 +119,23 @@ const anyRequest: RequestFacts = {
   promptMatches: () => false,
 }
 
-function placeProblems(model: ModelRef, constraints: readonly Constraints[], catalogue: Catalogue) {
-  const places = constraints.flatMap(placesOf)
-  return exclusionsOf(model, places, anyRequest, catalogue).filter(({ by }) => placeExclusions.includes(by))
+const requestsOfEveryKind: readonly RequestFacts[] = [
+  anyRequest,
+  ...sensitivityLevels.map((sensitivity) => ({ ...anyRequest, metadata: { sensitivity } })),
+]
+
+function placeProblems(
+  model: ModelRef,
+  constraints: readonly Constraints[],
+  { request, catalogue }: { readonly request: RequestFacts; readonly catalogue: Catalogue },
+) {
+  return exclusionsOf(model, constraints.flatMap(placesOf), request, catalogue).filter(({ by }) =>
+    placeExclusions.includes(by),
+  )
+}
+
+/** Blocked patterns of the version before that the new one no longer blocks, by name. */
+export function droppedPatterns(before: RouteSpec, after: RouteSpec): string[] {
+  const kept = new Set((after.guardrails?.blocked ?? []).map(({ pattern }) => pattern))
+  return (before.guardrails?.blocked ?? []).filter(({ pattern }) => !kept.has(pattern)).map(({ name }) => name)
 }

@@ -3,7 +3,7 @@ import type { Catalogue } from '#domain/constraints.ts'
 import { InterlockError, type Problem } from '#domain/errors.ts'
 import { type Impact, previewImpact } from '#domain/impact.ts'
 import { type ApprovalPoint, approvalPointIn, type RolloutPlan } from '#domain/plan.ts'
-import { type PolicyBreak, policyBreaks } from '#domain/policy-change.ts'
+import { droppedPatterns, type PolicyBreak, policyBreaks } from '#domain/policy-change.ts'
 import { bookOf } from '#domain/quality.ts'
 import { modelsOf, type RouteSpec, type RouteVersion } from '#domain/route.ts'
 import { checkSpec } from '#domain/spec-check.ts'
@@ -79,10 +79,22 @@ export async function foreseeVersion(db: Database, of: NewVersion): Promise<Fore
 
 function policyProblems(of: NewVersion, impact: Impact, plan: RolloutPlan): Problem[] {
   const breaks = policyBreaks(of.stable.spec, of.spec, of.catalogue)
-  if (breaks.length === 0 && impact.brokenRequests === 0) return []
+  const dropped = droppedPatterns(of.stable.spec, of.spec)
+  if (breaks.length === 0 && dropped.length === 0 && impact.brokenRequests === 0) return []
   const before = approvalPointIn(plan, 'shadow')
   if ((plan.approvals ?? []).some((approval) => approval.before === before)) return []
-  return breaks.length > 0 ? breaks.map((one) => staticProblem(one, before)) : [recordedProblem(impact, before)]
+  const found = [
+    ...breaks.map((one) => staticProblem(one, before)),
+    ...dropped.map((name) => droppedProblem(name, before)),
+  ]
+  return found.length > 0 ? found : [recordedProblem(impact, before)]
+}
+
+function droppedProblem(name: string, before: ApprovalPoint): Problem {
+  return {
+    path: '/spec/guardrails/blocked',
+    message: `no longer blocks what "${name}" of the stable version blocks; ${remedy(before)}`,
+  }
 }
 
 function staticProblem({ model, rule, detail }: PolicyBreak, before: ApprovalPoint): Problem {
@@ -103,5 +115,5 @@ function recordedProblem({ brokenRequests, requests, broken }: Impact, before: A
 }
 
 function remedy(before: ApprovalPoint): string {
-  return `keep the constraint, or ask for an approval before "${before}" in the plan`
+  return `keep it as it is, or ask for an approval before "${before}" in the plan`
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { policyBreaks } from '#domain/policy-change.ts'
+import { droppedPatterns, policyBreaks } from '#domain/policy-change.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import { aModel, aProvider, aSnapshot } from '#test/support/routing.ts'
 
@@ -59,6 +59,24 @@ describe('policies that a new version leaves behind (D3)', () => {
     const laxer = { ...rule, constraints: { regions: ['eu', 'us'] } }
     expect(breaks(before, { ...before, rules: [laxer] })).toEqual([['us/m', 'region', 'eu']])
     expect(breaks(before, { models: ['us/m', 'eu/m'], constraints: { regions: ['eu'] } })).toEqual([])
+  })
+
+  test('are found where a new version asks less of providers of delicate requests, also than the defaults do', () => {
+    // The default for restricted requests is no retention, which none of these states.
+    expect(breaks({ models: ['eu/m'] }, { models: ['eu/m'], constraints: { dataPolicies: ['no-training'] } })).toEqual([
+      ['eu/m', 'sensitivity', null],
+    ])
+    const strict: RouteSpec = { models: ['eu/m'], constraints: { sensitivity: { internal: ['on-premises'] } } }
+    expect(breaks(strict, { models: ['eu/m'] })).toEqual([['eu/m', 'sensitivity', null]])
+    expect(breaks(strict, strict)).toEqual([])
+  })
+
+  test('name the blocked patterns that are dropped or changed', () => {
+    const before: RouteSpec = { models: ['eu/m'], guardrails: { blocked: [{ name: 'secret', pattern: 'project x' }] } }
+    expect(droppedPatterns(before, before)).toEqual([])
+    expect(droppedPatterns(before, { models: ['eu/m'] })).toEqual(['secret'])
+    const renamed = { models: ['eu/m'], guardrails: { blocked: [{ name: 'other', pattern: 'project x' }] } }
+    expect(droppedPatterns(before, renamed)).toEqual([])
   })
 
   test('are never found from a version to itself', () => {
