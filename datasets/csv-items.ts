@@ -13,6 +13,7 @@ export const csvColumns = [
   'schema',
   'tools',
   'expectedToolCalls',
+  'expect',
   'tags',
   'variables',
   'slice',
@@ -105,6 +106,7 @@ function readCell(column: string, cell: string): Cell {
     case 'schema':
     case 'tools':
     case 'expectedToolCalls':
+    case 'expect':
     case 'variables':
     case 'slice':
       return parseJson(cell)

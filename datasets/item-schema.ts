@@ -13,6 +13,20 @@ export const itemLimits = {
 
 export const messageRoles = ['system', 'developer', 'user', 'assistant', 'tool', 'function'] as const
 
+/** Evaluators that read an expectation of the item itself: the fields of `expect`. */
+export const expectationNames = [
+  'citations',
+  'escalation',
+  'factual',
+  'format',
+  'language',
+  'length',
+  'pii_leak',
+  'refusal',
+  'tone',
+  'tool_use',
+] as const
+
 /** The one JSON Schema of a dataset item; the type is `DatasetItem` in item.ts. */
 export const itemSchema = {
   type: 'object',
@@ -44,6 +58,11 @@ export const itemSchema = {
     schema: { type: 'object' },
     tools: { type: 'array', maxItems: 128, items: { type: 'object' } },
     expectedToolCalls: { type: 'array', maxItems: 128, items: { type: 'object' } },
+    expect: {
+      type: 'object',
+      additionalProperties: false,
+      properties: Object.fromEntries(expectationNames.map((name) => [name, {}])),
+    },
     tags: { type: 'array', maxItems: 50, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 100 } },
     variables: {
       type: 'object',

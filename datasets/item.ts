@@ -14,6 +14,8 @@ export interface DatasetItem {
   readonly schema?: Readonly<Record<string, unknown>>
   readonly tools?: readonly unknown[]
   readonly expectedToolCalls?: readonly unknown[]
+  /** What a right answer shows, by evaluator: `{refusal: 'refuse', factual: {facts: [...]}}`. That evaluator checks its shape. */
+  readonly expect?: Readonly<Record<string, unknown>>
   readonly tags?: readonly string[]
   /** Values for the prompt of the route under test, as `interlock.variables` gives them live. */
   readonly variables?: Readonly<Record<string, string>>

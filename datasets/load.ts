@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject } from 'ajv'
 import { type CsvRecord, readCsv } from './csv.ts'
 import { type CsvHeader, csvRowToItem, readCsvHeader } from './csv-items.ts'
 import type { DatasetItem } from './item.ts'
-import { itemFields, itemLimits, itemSchema, messageRoles } from './item-schema.ts'
+import { expectationNames, itemFields, itemLimits, itemSchema, messageRoles } from './item-schema.ts'
 import { findValueFault, pointerSegment, textFault } from './text-faults.ts'
 
 /**
@@ -204,7 +204,8 @@ function errorPath(error: ErrorObject): string {
 function errorMessage(error: ErrorObject): string {
   const params = error.params as Record<string, unknown>
   if (error.keyword === 'additionalProperties') {
-    return `unknown field ${quote(String(params['additionalProperty']))}; known: ${itemFields.join(', ')}`
+    const known = error.instancePath === '/expect' ? expectationNames : itemFields
+    return `unknown field ${quote(String(params['additionalProperty']))}; known: ${known.join(', ')}`
   }
   if (error.keyword === 'required') return `is missing`
   if (error.keyword === 'enum') return `must be one of ${messageRoles.join(', ')}`

@@ -13,6 +13,8 @@ export interface EvalCase {
   readonly tools?: readonly unknown[]
   readonly toolCalls?: readonly unknown[]
   readonly expectedToolCalls?: readonly unknown[]
+  /** What a right answer to this case shows, by the name of the evaluator that reads and checks it (docs/evaluators.md). */
+  readonly expect?: Readonly<Record<string, unknown>>
 }
 
 /**

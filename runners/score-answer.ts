@@ -24,6 +24,7 @@ export function caseOf(item: DatasetItem, answer: AnswerToScore): EvalCase {
     ...(item.tools && { tools: item.tools }),
     ...(answer.toolCalls && { toolCalls: answer.toolCalls }),
     ...(item.expectedToolCalls && { expectedToolCalls: item.expectedToolCalls }),
+    ...(item.expect && { expect: item.expect }),
   }
 }
 

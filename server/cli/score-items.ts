@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { expectationNames } from '#datasets/item-schema.ts'
 import type { EvalCase } from '#evaluators/evaluator.ts'
 import { compileSchema } from '#evaluators/schema-compile.ts'
 
@@ -12,6 +13,11 @@ export type ScoreItem =
 
 const texts = { type: 'array', items: { type: 'string' } }
 const objects = { type: 'array', items: { type: 'object' } }
+const expectations = {
+  type: 'object',
+  additionalProperties: false,
+  properties: Object.fromEntries(expectationNames.map((name) => [name, {}])),
+}
 const message = {
   type: 'object',
   required: ['role'],
@@ -27,6 +33,7 @@ const itemProperties: Readonly<Record<string, unknown>> = {
   tools: objects,
   toolCalls: objects,
   expectedToolCalls: objects,
+  expect: expectations,
   finishReason: { type: ['string', 'null'] },
   // an item of a dataset may be used as it is
   tags: {},
