@@ -1,13 +1,15 @@
+import { repairJson } from './json-repair.ts'
+
 /**
  * How much has to be peeled off before the JSON appears: 0 nothing (the whole answer parses), 1 a byte-order mark or one code
- * fence around all of it, 2 prose around the first fenced block or balanced object, 4 there is none. (3, repaired text, is not
- * used: a repaired answer is one the model did not give.)
+ * fence around all of it, 2 prose around the first fenced block or balanced object, 3 only mended text parses, 4 there is none.
+ * Level 3 is a diagnosis and no value: a mended answer is one the model did not give.
  */
-export type ExtractionLevel = 0 | 1 | 2 | 4
+export type ExtractionLevel = 0 | 1 | 2 | 3 | 4
 
 export type Extraction =
   | { readonly level: 0 | 1 | 2; readonly value: unknown; readonly text: string; readonly error: string | null }
-  | { readonly level: 4; readonly error: string }
+  | { readonly level: 3 | 4; readonly error: string }
 
 /** Places in prose tried as the start of JSON; each costs one pass over the rest. */
 const maxStarts = 64
@@ -31,7 +33,20 @@ export function extractJson(output: string): Extraction {
       return { level: 2, value: parsed.value, text, error }
     }
   }
-  return { level: 4, error }
+  return { level: isMendable(output) ? 3 : 4, error }
+}
+
+/** Longest answer that is mended to see whether that helps, in UTF-16 code units. */
+const maxMended = 200_000
+
+function isMendable(output: string): boolean {
+  if (output.length > maxMended) return false
+  const inner = unwrap(output) ?? output
+  const start = nextStart(inner, 0)
+  const mended = start < 0 ? null : repairJson(inner.slice(start))
+  if (mended === null) return false
+  const parsed = tryParse(mended)
+  return parsed.ok && isFilledContainer(parsed.value)
 }
 
 /** An empty pair of brackets in prose is more likely a piece of code than an answer. */

@@ -105,7 +105,7 @@ function responseFormat<V>({ replyName, replySchema }: JudgeQuestion<V>): Record
 function readReply<V>(text: string, question: JudgeQuestion<V>): { verdict: V } | { problem: string } {
   if (text.trim() === '') return { problem: 'it is empty' }
   const extraction = extractJson(text)
-  if (extraction.level > 1 || extraction.level === 4) return { problem: `it is not JSON alone: ${extraction.error}` }
+  if (extraction.level > 1 || !('value' in extraction)) return { problem: `it is not JSON alone: ${extraction.error}` }
   const scan = scanJson(extraction.text)
   if (scan.depth > 16) return { problem: 'it is nested too deeply' }
   if (scan.duplicateKeys.length > 0) return { problem: `the key ${scan.duplicateKeys[0]} occurs twice` }

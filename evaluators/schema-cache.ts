@@ -1,5 +1,4 @@
-import { contentHash, isWithinDepth } from './content-hash.ts'
-import { type CompiledSchema, compileSchema, InvalidSchemaError, maxSchemaDepth } from './schema-compile.ts'
+import { type CompiledSchema, compileSchema, InvalidSchemaError } from './schema-compile.ts'
 
 /** A compiled schema, or why there is none: a broken schema is not compiled again for each of its answers either. */
 export type CacheEntry = { readonly schema: CompiledSchema } | { readonly error: string }
@@ -10,45 +9,32 @@ export type CacheEntry = { readonly schema: CompiledSchema } | { readonly error:
  */
 export class SchemaCache {
   readonly #capacity: number
-  readonly #byHash = new Map<string, CacheEntry>()
-  readonly #byObject = new WeakMap<object, CacheEntry>()
+  readonly #byKey = new Map<string, CacheEntry>()
 
   constructor(capacity: number) {
     this.#capacity = capacity
   }
 
-  /** @param schema  a parsed JSON Schema, not changed afterwards */
-  get(schema: object): CacheEntry {
-    const known = this.#byObject.get(schema)
-    if (known) return known
-    const entry = this.#lookUp(schema)
-    this.#byObject.set(schema, entry)
+  /** @param key  the same for equal schemas only. @param text  the schema as JSON, read where the key is new */
+  get(key: string, text: string): CacheEntry {
+    const entry = this.#byKey.get(key) ?? tryCompile(text)
+    this.#byKey.delete(key)
+    this.#byKey.set(key, entry)
+    for (const oldest of this.#byKey.keys()) {
+      if (this.#byKey.size <= this.#capacity) break
+      this.#byKey.delete(oldest)
+    }
     return entry
   }
 
   get size(): number {
-    return this.#byHash.size
-  }
-
-  #lookUp(schema: object): CacheEntry {
-    if (!isWithinDepth(schema, maxSchemaDepth)) {
-      return { error: `the schema is nested deeper than ${maxSchemaDepth} levels` }
-    }
-    const hash = contentHash(schema)
-    const entry = this.#byHash.get(hash) ?? tryCompile(schema)
-    this.#byHash.delete(hash)
-    this.#byHash.set(hash, entry)
-    for (const oldest of this.#byHash.keys()) {
-      if (this.#byHash.size <= this.#capacity) break
-      this.#byHash.delete(oldest)
-    }
-    return entry
+    return this.#byKey.size
   }
 }
 
-function tryCompile(schema: object): CacheEntry {
+function tryCompile(text: string): CacheEntry {
   try {
-    return { schema: compileSchema(schema, false) }
+    return { schema: compileSchema(JSON.parse(text), false) }
   } catch (error) {
     if (error instanceof InvalidSchemaError) return { error: error.message }
     throw error

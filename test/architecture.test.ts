@@ -34,6 +34,11 @@ const deviations: readonly Deviation[] = [
     reason: "the engine's watchdog is what ends a schema or pattern of a stranger that would run for minutes",
   },
   {
+    file: 'evaluators/schema-*.ts',
+    uses: 'node:worker_threads',
+    reason: 'schemas come from strangers: neither the time nor the memory they take may be that of requests',
+  },
+  {
     file: 'server/domain/pattern.ts',
     uses: 're2js',
     reason: 'a pattern search in linear time is part of deciding a route; the package is pure: no I/O, clock or state',

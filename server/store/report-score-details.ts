@@ -24,7 +24,7 @@ export function scoreDetails(details: unknown): ScoreDetail[] {
 }
 
 /** How much had to be peeled off before the JSON appeared; nothing to say at level 0. */
-const levelWords: Readonly<Record<number, string>> = { 1: 'inside a code fence', 2: 'inside prose', 4: 'none found' }
+const levelWords: Readonly<Record<number, string>> = { 1: 'inside a code fence', 2: 'inside prose', 3: 'only once mended', 4: 'none found' }
 
 function errorLines(details: Record<string, unknown>): ScoreDetail[] {
   const errors = list(details['errors']).map((error) => ({

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { contentHash } from '#evaluators/content-hash.ts'
 import { validShare } from '#evaluators/field-credit.ts'
+import { repairJson } from '#evaluators/json-repair.ts'
 import { SchemaCache } from '#evaluators/schema-cache.ts'
 import { compileSchema } from '#evaluators/schema-compile.ts'
-import { problemsOf, scoredValue, scoreOf } from './support.ts'
+import { evaluator, problemsOf, scoredValue, scoreOf } from './support.ts'
 
 const person = {
   type: 'object',
@@ -184,25 +186,27 @@ describe('the share of right fields', () => {
 })
 
 describe('the cache of item schemas', () => {
+  const get = (cache: SchemaCache, schema: object) => cache.get(contentHash(schema), JSON.stringify(schema))
+
   it('compiles equal schemas once and stays within its capacity', () => {
     const cache = new SchemaCache(3)
-    const first = cache.get({ type: 'string', minLength: 1 })
-    expect(cache.get({ minLength: 1, type: 'string' })).toBe(first)
-    for (let minLength = 2; minLength < 20; minLength++) cache.get({ type: 'string', minLength })
+    const first = get(cache, { type: 'string', minLength: 1 })
+    expect(get(cache, { minLength: 1, type: 'string' })).toBe(first)
+    for (let minLength = 2; minLength < 20; minLength++) get(cache, { type: 'string', minLength })
     expect(cache.size).toBe(3)
   })
 
   it('remembers that a schema is broken', () => {
     const cache = new SchemaCache(3)
-    expect(cache.get({ type: 'no' })).toBe(cache.get({ type: 'no' }))
-    expect(cache.get({ type: 'no' })).toHaveProperty('error')
+    expect(get(cache, { type: 'no' })).toBe(get(cache, { type: 'no' }))
+    expect(get(cache, { type: 'no' })).toHaveProperty('error')
   })
 
   it('does not let one schema’s $id be seen by another', () => {
     const cache = new SchemaCache(3)
-    cache.get({ $id: 'https://example.com/a', type: 'string' })
-    expect(cache.get({ $id: 'https://example.com/a', type: 'integer' })).toHaveProperty('schema')
-    expect(cache.get({ $ref: 'https://example.com/a' })).toHaveProperty('error')
+    get(cache, { $id: 'https://example.com/a', type: 'string' })
+    expect(get(cache, { $id: 'https://example.com/a', type: 'integer' })).toHaveProperty('schema')
+    expect(get(cache, { $ref: 'https://example.com/a' })).toHaveProperty('error')
   })
 })
 
@@ -210,5 +214,69 @@ describe('the compiled schema', () => {
   it('gives the same violations with and without the watchdog', () => {
     const compiled = compileSchema(person, true)
     expect(compiled.violations({ name: 1 }, 10)).toEqual(compiled.violations({ name: 1 }, 1_000_000))
+  })
+})
+
+describe('strict parsing (C2)', () => {
+  const output = '{"a": 1, "a": 2}'
+
+  it.each([
+    ['a key given twice', output, 'the key /a occurs twice'],
+    ['an integer beyond 2^53', '{"id": 12345678901234567890}', 'the number at /id loses digits'],
+    ['a number beyond a double', '[1e999]', 'the number at /0 loses digits'],
+    ['half of a surrogate pair', '["\\ud83d"]', 'broken Unicode at /0'],
+  ])('scores %s 0 where strict is set, and only notes it elsewhere', async (_title, text, note) => {
+    const strict = await scoreOf('json_validity', { strict: true }, { output: text })
+    expect(strict).toMatchObject({ status: 'scored', value: 0, reason: expect.stringContaining(note) })
+    const loose = await scoreOf('json_validity', undefined, { output: text })
+    expect(loose).toMatchObject({ status: 'scored', value: 1, reason: expect.stringContaining(note) })
+  })
+
+  it('says that an answer is valid but empty', async () => {
+    expect(await scoreOf('json_validity', { schema: { type: 'object' } }, { output: '{}' })).toMatchObject({
+      value: 1,
+      reason: expect.stringContaining('it is empty'),
+      details: { isEmpty: true },
+    })
+  })
+
+  it('is another evaluator with strict than without', () => {
+    expect(evaluator('json_validity', { strict: true }).version).not.toBe(evaluator('json_validity').version)
+    expect(evaluator('json_validity', { strict: false }).version).toBe(evaluator('json_validity').version)
+  })
+})
+
+describe('mended answers (level 3)', () => {
+  it.each([
+    ['a raw line break in a string', '{"a": "x\ny", "b": 1}'],
+    ['a comma too many', '{"a": [1, 2,],}'],
+    ['words of another language', 'Here: {"a": True, "b": None}'],
+    ['an end that is cut off', '{"a": [1, {"b": "c'],
+    ['a key without its value', '{"a": 1, "b":'],
+  ])('are told from no JSON at all and still score 0: %s', async (_title, text) => {
+    const score = await scoreOf('json_validity', { level: 2 }, { output: text })
+    expect(score).toMatchObject({ status: 'scored', value: 0, details: { level: 3 } })
+    expect(score.reason).toContain('close to it')
+  })
+
+  it.each([
+    ['prose', 'I cannot do that.'],
+    ['brackets that do not match', '{"a": [1}'],
+    ['a word', 'None'],
+  ])('are not made of %s', async (_title, text) => {
+    expect(await scoreOf('json_validity', undefined, { output: text })).toMatchObject({
+      value: 0,
+      details: { level: 4 },
+    })
+  })
+
+  it('are never worth anything, and mending never changes what parses', () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        const mended = text.startsWith('{') || text.startsWith('[') ? repairJson(text) : text
+        expect(JSON.parse(mended ?? 'null')).toEqual(JSON.parse(text))
+      }),
+      { seed: 21, numRuns: 300 },
+    )
   })
 })
