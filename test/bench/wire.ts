@@ -151,8 +151,9 @@ export function closedLoop({ port, bytes, connections }: Load, count: number): P
 }
 
 /**
- * Sends requests at a steady rate, whether or not the ones before were answered. A request's time runs from when it was due, so
- * that waiting for a free connection counts (no coordinated omission). @returns every time, milliseconds, rising
+ * Sends requests at a steady rate, those of a millisecond together, whether or not the ones before were answered. A request's time
+ * runs from that moment, so that waiting for a free connection counts (no coordinated omission). Between them this process
+ * sleeps: the provider may share its core. @returns every time, milliseconds, rising
  */
 export function openLoop({ port, bytes, connections }: Load, perSecond: number, count: number): Promise<number[]> {
   const free = Array.from({ length: connections }, () => new Client(port))
@@ -175,13 +176,12 @@ export function openLoop({ port, bytes, connections }: Load, perSecond: number, 
     const tick = () => {
       const now = performance.now()
       while (begun < count && startedAt + (begun * 1_000) / perSecond <= now) {
-        const dueAt = startedAt + (begun * 1_000) / perSecond
         begun += 1
         const client = free.pop()
-        if (client === undefined) due.push(dueAt)
-        else start(client, dueAt)
+        if (client === undefined) due.push(now)
+        else start(client, now)
       }
-      if (begun < count) setImmediate(tick)
+      if (begun < count) setTimeout(tick, 1)
     }
     tick()
   }).finally(() => {
