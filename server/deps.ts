@@ -14,7 +14,8 @@ import { idMaker } from '#infra/ids.ts'
 import { createLog, type Log } from '#infra/log.ts'
 import { type JobQueue, openQueue } from '#infra/queue.ts'
 import { createTokenCounter, type TokenCounter } from '#infra/token-counter.ts'
-import { openTracing, type Tracing } from '#infra/tracing.ts'
+import type { Tracing } from '#infra/trace-context.ts'
+import { openTracing } from '#infra/tracing.ts'
 import { baseUrlQueryOf, createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import { createAllowanceSource } from '#store/allowance-source.ts'
@@ -113,15 +114,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
   closers.push(() => buffer.close())
   const tracing = await openTracing({ endpoint: config.traceEndpoint, ratio: config.traceRatio })
   closers.push(() => tracing.close())
-  const rollout: RolloutDeps = {
-    db: database.db,
-    clock,
-    newId,
-    log,
-    onChange: () => table.refresh().catch(() => log.warn('the route table could not be refreshed after a change')),
-    ring: (job) => queue.ring(job.name, job.id),
-    gatewayGoneAfterMs,
-  }
+  const rollout = rolloutDepsOf(base, { database, table, queue })
   const control = controlDepsOf(rollout, providers, config)
   const close = () => closeAll(closers)
   const random = Math.random
@@ -145,6 +138,21 @@ async function open(config: Config, base: Base): Promise<Deps> {
     control,
     firstKey,
     close,
+  }
+}
+
+function rolloutDepsOf(
+  { clock, newId, log }: Base,
+  { database, table, queue }: Pick<Deps, 'database' | 'table' | 'queue'>,
+): RolloutDeps {
+  return {
+    db: database.db,
+    clock,
+    newId,
+    log,
+    onChange: () => table.refresh().catch(() => log.warn('the route table could not be refreshed after a change')),
+    ring: (job) => queue.ring(job.name, job.id),
+    gatewayGoneAfterMs,
   }
 }
 
