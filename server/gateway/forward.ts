@@ -3,7 +3,7 @@ import { expectedOf, isAffordable, mayBeBilled, mayBegin, mayFollow, type Purse 
 import type { RouteSpec } from '#domain/route.ts'
 import type { PlannedTarget } from '#domain/routing.ts'
 import type { Model, Provider } from '#domain/snapshot.ts'
-import type { RequestTrace } from '#infra/tracing.ts'
+import type { RequestTrace } from '#infra/trace-context.ts'
 import {
   type Cancellation,
   type ChatAnswer,

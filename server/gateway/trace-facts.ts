@@ -1,4 +1,4 @@
-import type { TraceFacts } from '#infra/tracing.ts'
+import type { TraceFacts } from '#infra/trace-context.ts'
 import type { AnswerFacts } from '#providers/provider.ts'
 import type { Chat } from './chat-context.ts'
 

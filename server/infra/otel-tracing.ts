@@ -1,10 +1,19 @@
-import { type Attributes, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api'
+import {
+  type Attributes,
+  ROOT_CONTEXT,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type IdGenerator, RandomIdGenerator, TracerProvider } from '@opentelemetry/sdk-trace'
 import type { Attempt, DecisionRecord } from '#domain/decision.ts'
 import type { Provider } from '#domain/snapshot.ts'
-import { readTraceParent, type TraceFacts, type TraceParent, type Tracing, traceHeaders } from './tracing.ts'
+import { readTraceParent, type TraceFacts, type TraceParent, type Tracing, traceHeaders } from './trace-context.ts'
 
 /** The GenAI conventions' names of the kinds of provider. */
 const providerNames: Readonly<Record<Provider['kind'], string>> = {
@@ -53,70 +62,23 @@ export function createTracing(endpoint: string, ratio: number): Tracing {
     idGenerator: ids,
   })
   const tracer = provider.getTracer('interlock')
-
-  function begin(headers: Parameters<Tracing['begin']>[0]) {
-    const from = readTraceParent(headers)
-    const traceId = from?.traceId ?? ids.newTraceId()
-    const isSampled = from?.isSampled ?? isWithin(traceId, ratio)
-    const requestSpan = ids.newSpanId()
-    const attemptSpans: string[] = []
-    const at = (spanId: string): TraceParent => ({ traceId, spanId, isSampled, state: from?.state ?? null })
-    return {
-      next() {
-        const spanId = ids.newSpanId()
-        attemptSpans.push(spanId)
-        return traceHeaders(at(spanId))
-      },
-      end(record: DecisionRecord, facts: TraceFacts) {
-        if (!isSampled) return
-        write(record, facts, { from, requestSpan, attemptSpans, traceId })
-      },
-    }
-  }
-
-  function write(record: DecisionRecord, facts: TraceFacts, planned: Planned): void {
-    const { from, requestSpan, attemptSpans, traceId } = planned
-    const context = (spanId: string, isRemote: boolean) =>
-      trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote })
-    const start = (
-      name: string,
-      spanId: string,
-      options: Parameters<typeof tracer.startSpan>[1],
-      parent = ROOT_CONTEXT,
-    ) => {
-      ids.traceId = traceId
-      ids.spanId = spanId
-      return tracer.startSpan(name, options, parent)
-    }
-    const path = paths[record.endpoint]
-    const request = start(
-      `POST ${path}`,
-      requestSpan,
-      { kind: SpanKind.SERVER, startTime: record.at, attributes: requestAttributes(record, path) },
-      from === null ? ROOT_CONTEXT : context(from.spanId, true),
-    )
-    if (record.status >= 500) request.setStatus({ code: SpanStatusCode.ERROR })
-    record.attempts.forEach((attempt, index) => {
-      const spanId = attemptSpans[index] ?? ids.newSpanId()
-      const isLast = index === record.attempts.length - 1
-      const span = start(
-        `${operationOf(record)} ${modelOf(attempt)}`,
-        spanId,
-        {
-          kind: SpanKind.CLIENT,
-          startTime: record.at + attempt.startMs,
-          attributes: attemptAttributes(record, attempt, facts, isLast),
-        },
-        context(requestSpan, false),
-      )
-      if (attempt.errorClass !== null) span.setStatus({ code: SpanStatusCode.ERROR })
-      span.end(record.at + Math.max(attempt.startMs, attempt.endMs))
-    })
-    request.end(record.at + record.totalMs)
-  }
-
   return {
-    begin,
+    begin(headers) {
+      const from = readTraceParent(headers)
+      const traceId = from?.traceId ?? ids.newTraceId()
+      const isSampled = from?.isSampled ?? isWithin(traceId, ratio)
+      const planned: Planned = { from, traceId, requestSpan: ids.newSpanId(), attemptSpans: [] }
+      return {
+        next() {
+          const spanId = ids.newSpanId()
+          planned.attemptSpans.push(spanId)
+          return traceHeaders({ traceId, spanId, isSampled, state: from?.state ?? null })
+        },
+        end(record, facts) {
+          if (isSampled) write({ tracer, ids, planned }, record, facts)
+        },
+      }
+    },
     close: async () => {
       await provider.forceFlush().catch(() => undefined)
       await provider.shutdown().catch(() => undefined)
@@ -124,10 +86,57 @@ export function createTracing(endpoint: string, ratio: number): Tracing {
   }
 }
 
+interface SpanMaker {
+  readonly tracer: Tracer
+  readonly ids: PlannedIds
+  readonly planned: Planned
+}
+
+/** Hands one request's spans to the exporter's queue. */
+function write(maker: SpanMaker, record: DecisionRecord, facts: TraceFacts): void {
+  const { from, requestSpan, attemptSpans } = maker.planned
+  const path = paths[record.endpoint]
+  const request = startSpan(maker, `POST ${path}`, requestSpan, from?.spanId ?? null, {
+    kind: SpanKind.SERVER,
+    startTime: record.at,
+    attributes: requestAttributes(record, path),
+  })
+  if (record.status >= 500) request.setStatus({ code: SpanStatusCode.ERROR })
+  record.attempts.forEach((attempt, index) => {
+    const spanId = attemptSpans[index] ?? maker.ids.newSpanId()
+    const isLast = index === record.attempts.length - 1
+    const span = startSpan(maker, `${operationOf(record)} ${modelOf(attempt)}`, spanId, requestSpan, {
+      kind: SpanKind.CLIENT,
+      startTime: record.at + attempt.startMs,
+      attributes: attemptAttributes(record, attempt, facts, isLast),
+    })
+    if (attempt.errorClass !== null) span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end(record.at + Math.max(attempt.startMs, attempt.endMs))
+  })
+  request.end(record.at + record.totalMs)
+}
+
+/** @param parent id of the span above; null: this one begins the trace */
+// Name, id and parent are what tells spans apart; an object would only name them again.
+function startSpan(
+  { tracer, ids, planned }: SpanMaker,
+  name: string,
+  spanId: string,
+  parent: string | null,
+  options: SpanOptions,
+) {
+  ids.traceId = planned.traceId
+  ids.spanId = spanId
+  if (parent === null) return tracer.startSpan(name, options, ROOT_CONTEXT)
+  const isRemote = parent === planned.from?.spanId
+  const above = { traceId: planned.traceId, spanId: parent, traceFlags: TraceFlags.SAMPLED, isRemote }
+  return tracer.startSpan(name, options, trace.setSpanContext(ROOT_CONTEXT, above))
+}
+
 interface Planned {
   readonly from: TraceParent | null
   readonly requestSpan: string
-  readonly attemptSpans: readonly string[]
+  readonly attemptSpans: string[]
   readonly traceId: string
 }
 
