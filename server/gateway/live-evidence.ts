@@ -2,6 +2,7 @@ import { unitHash } from '#domain/bucket.ts'
 import type { Attempt, DecisionRecord, Warning } from '#domain/decision.ts'
 import { promptKey } from '#domain/prompt.ts'
 import { redactValue } from '#domain/redaction.ts'
+import { storable } from '#domain/storable.ts'
 import type { CompletionRow, SettledScores } from '#store/live-log.ts'
 import type { Chat, GatewayDeps } from './chat-context.ts'
 import { defaultTimeouts } from './forward.ts'
@@ -134,6 +135,9 @@ export interface Ending {
   readonly totalMs: number
 }
 
+/** A provider's own code of a bad request is passed on and logged: it may be anything. */
+const longestCode = 100
+
 type Metadata = DecisionRecord['metadata']
 const noMetadata: Metadata = {}
 
@@ -186,7 +190,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
     attempts: ending.attempts,
     isFallback: ending.isFallback,
     status: ending.status,
-    errorCode: ending.errorCode,
+    errorCode: ending.errorCode === null ? null : storable(ending.errorCode).slice(0, longestCode),
     usage: ending.usage,
     costMicroUsd: ending.costMicroUsd,
     priceVersion: ending.priceVersion,

@@ -178,6 +178,14 @@ describe('answers in one piece', () => {
     expect(decision?.status).toBe(expected['status'])
   })
 
+  it('a provider’s own code is logged in a form that every database takes (F33)', async () => {
+    first.script.push(fails(400, { code: `bad\u0000\ud800${'x'.repeat(500)}`, type: 'invalid_request_error' }))
+    await ask('once')
+    const code = (await lastDecision())?.errorCode ?? ''
+    expect(code).toMatch(/^bad\ufffdx+$/)
+    expect(code.length).toBe(100)
+  })
+
   it('ends at the deadline of the request when a provider says nothing (F31)', async () => {
     first.otherwise = hangs
     expect(await errorOf(await ask('once'))).toMatchObject({ status: 504, code: 'upstream_timeout' })
