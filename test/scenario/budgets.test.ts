@@ -62,7 +62,8 @@ describe.runIf(engines().includes('postgres'))('one budget and two processes (B5
     upstream = await startUpstream(answer)
     const database = await postgresDatabase()
     drop = database.drop
-    const env = { DATABASE_URL: database.url, INTERLOCK_ROLE: 'all' }
+    const redisUrl = process.env['REDIS_URL']
+    const env = { DATABASE_URL: database.url, INTERLOCK_ROLE: 'all', ...(redisUrl && { REDIS_URL: redisUrl }) }
     // Gateways are told apart by host and port.
     servers = []
     for (const port of await freePorts(2)) servers.push(await startServerChild({ ...env, PORT: String(port) }))
