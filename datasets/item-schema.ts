@@ -19,6 +19,7 @@ export const expectationNames = [
   'escalation',
   'factual',
   'format',
+  'json_fields',
   'language',
   'length',
   'pii_leak',

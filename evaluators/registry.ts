@@ -3,6 +3,7 @@ import { contentHash, isWithinDepth } from './content-hash.ts'
 import type { EvalCase, Evaluator, Score, Tools } from './evaluator.ts'
 import { exact } from './exact.ts'
 import { grounding } from './grounding.ts'
+import { jsonFields } from './json-fields.ts'
 import { jsonValidity } from './json-validity.ts'
 import type { ConfigProblem, ConfiguredKind, EvaluatorKind } from './kind.ts'
 import { llmJudge } from './llm-judge.ts'
@@ -11,7 +12,7 @@ import { regex } from './regex.ts'
 import { type CompiledSchema, compileSchema } from './schema-compile.ts'
 import { withValidScore } from './valid-score.ts'
 
-const kinds: readonly EvaluatorKind[] = [contains, exact, grounding, jsonValidity, llmJudge, numeric, regex]
+const kinds: readonly EvaluatorKind[] = [contains, exact, grounding, jsonFields, jsonValidity, llmJudge, numeric, regex]
 const kindsByName = new Map(kinds.map((kind) => [kind.name, kind]))
 
 /** Every name a bar or an eval run may use, sorted. */
@@ -113,6 +114,7 @@ function toEvaluator(kind: EvaluatorKind, configured: ConfiguredKind): Evaluator
     version: contentHash({ name: kind.name, code: kind.codeVersion, material: material ?? null, config }),
     needsReference: kind.needsReference,
     usesJudge: configured.usesJudge ?? false,
+    ...(configured.judges && { judges: configured.judges }),
     score: (evalCase: EvalCase, tools: Tools): Promise<Score> =>
       withValidScore(async () => configured.score(evalCase, tools)),
   }
