@@ -1,16 +1,19 @@
 import type { DatasetItem } from '#datasets/item.ts'
+import { mayFollow } from '#domain/fallback.ts'
 import { blockIn, hasBlocked } from '#domain/guardrails.ts'
 import { type LiveView, quietLive } from '#domain/live.ts'
 import { isPromptFault, type PromptTemplate, promptKey, type RenderedPrompt, renderPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
-import { decideTargets } from '#domain/routing.ts'
+import { decideTargets, type PlannedTarget } from '#domain/routing.ts'
+import type { Model } from '#domain/snapshot.ts'
 import { builtinTasks, chargeOf } from '#domain/task.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
 import { ProviderError } from '#providers/provider.ts'
 import type { TaskClassifier } from '#providers/task-classifier.ts'
-import { isWorthAnotherTarget } from '#providers/upstream-errors.ts'
-import type { EvalTarget, StoredAnswer } from '#store/eval-work.ts'
+import type { StoredAnswer } from '#store/eval-answers.ts'
+import type { EvalTarget } from '#store/eval-work.ts'
+import { type AnswerCache, answerKey } from './answer-cache.ts'
 import type { CallDeps, ModelCalls } from './model-calls.ts'
 
 export interface TargetDeps extends CallDeps {
@@ -24,16 +27,32 @@ export interface TargetDeps extends CallDeps {
   readonly live?: (spec: RouteSpec, task: string | null) => Promise<LiveView>
 }
 
+/** Which answer of a target to an item is asked for, and whether an earlier one may stand for it. */
+export interface AnswerOrder {
+  /** Part of the cache key: answers that must be drawn anew have samples of their own (a repeat, the A/A arm). */
+  readonly sample: string
+  /** null: nothing may be used again. */
+  readonly cache: AnswerCache | null
+}
+
+const firstAnswer: AnswerOrder = { sample: '0', cache: null }
+
 /**
  * Answers a dataset item as a route version would answer the same request live: rules, constraints and strategy choose the
- * target, and a target that fails is followed by the next. A model target is called directly.
+ * target, and a target that fails is followed by the next. A model target is called directly; a version's `path` target has
+ * one model forced, or models that fail without being called, so that what its fallbacks give is seen before they are needed.
  *
  * Never throws: what went wrong is part of the stored answer.
  */
-export async function callTarget(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<StoredAnswer> {
+export async function callTarget(
+  deps: TargetDeps,
+  target: EvalTarget,
+  item: DatasetItem,
+  order: AnswerOrder = firstAnswer,
+): Promise<StoredAnswer> {
   const startedMs = deps.clock.monotonicMs()
   try {
-    return await answerOf(deps, target, item)
+    return await answerOf(deps, target, item, order)
   } catch (error) {
     const errorClass = error instanceof ProviderError ? error.errorClass : 'invalid_response'
     return {
@@ -58,27 +77,22 @@ const nothing: StoredAnswer = {
   latencyMs: 0,
 }
 
-async function answerOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<StoredAnswer> {
+async function answerOf(
+  deps: TargetDeps,
+  target: EvalTarget,
+  item: DatasetItem,
+  order: AnswerOrder,
+): Promise<StoredAnswer> {
   const plan = await planOf(deps, target, item)
   let failure: unknown = new ProviderError('bad_request', plan.refusal ?? 'no target may take this item')
   for (const model of plan.models) {
     try {
-      const { answer, usage, costMicroUsd, latencyMs } = await deps.calls.complete(model, plan.fields, plan.timeouts)
+      const answer = await answerBy(deps, model, plan, order)
       // Intention to treat, as live: an answer that a fallback gave is a failure of the version's first choice.
       const rescued = model !== plan.firstChoice && failure instanceof ProviderError ? failure : null
-      return {
-        ...nothing,
-        errorClass: rescued?.errorClass ?? null,
-        error: rescued === null ? null : `${plan.firstChoice ?? 'the first choice'} failed; ${model} answered instead`,
-        output: answer.facts.output,
-        finishReason: answer.facts.refusal === null ? answer.facts.finishReason : 'content_filter',
-        toolCalls: answer.facts.toolCalls.length > 0 ? answer.facts.toolCalls : null,
-        model,
-        inputTokens: usage.inputTokens,
-        outputTokens: usage.outputTokens,
-        costMicroUsd: costMicroUsd === null || plan.charge === null ? null : costMicroUsd + plan.charge,
-        latencyMs,
-      }
+      if (rescued === null) return answer
+      const words = `${plan.firstChoice ?? 'the first choice'} failed; ${model} answered instead`
+      return { ...answer, errorClass: rescued.errorClass, error: words, cacheKey: null }
     } catch (error) {
       failure = error
       if (error instanceof ProviderError && !isWorthAnotherTarget(error)) break
@@ -87,8 +101,36 @@ async function answerOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem)
   throw failure
 }
 
+async function answerBy(deps: TargetDeps, model: string, plan: CallPlan, order: AnswerOrder): Promise<StoredAnswer> {
+  const fetchIt = async (cacheKey: string | null): Promise<StoredAnswer> => {
+    const { answer, usage, costMicroUsd, latencyMs } = await deps.calls.complete(model, plan.fields, plan.timeouts)
+    const { facts } = answer
+    const isFiltered = facts.refusal !== null || facts.finishReason === 'content_filter'
+    return {
+      ...nothing,
+      output: facts.output,
+      finishReason: facts.refusal === null ? facts.finishReason : 'content_filter',
+      toolCalls: facts.toolCalls.length > 0 ? facts.toolCalls : null,
+      model,
+      inputTokens: usage.inputTokens,
+      outputTokens: usage.outputTokens,
+      costMicroUsd: costMicroUsd === null || plan.charge === null ? null : costMicroUsd + plan.charge,
+      latencyMs,
+      // A provider's filter may well let the same question pass tomorrow: such an answer is never used again.
+      cacheKey: isFiltered ? null : cacheKey,
+    }
+  }
+  if (order.cache === null) return fetchIt(null)
+  const catalogue = await deps.catalogue()
+  const provider = catalogue.providers.get(catalogue.models.get(model)?.provider ?? '')
+  const key = answerKey({ digest: plan.digest, model, provider, fields: plan.fields, sample: order.sample })
+  return order.cache.answer(key, () => fetchIt(key))
+}
+
 interface CallPlan {
-  readonly models: readonly string[]
+  readonly targets: readonly PlannedTarget[]
+  /** Of the catalogue: a prompt too long for one goes on to a larger one only. */
+  readonly models: ReadonlyMap<string, Model>
   /** What the version would try first; null when nothing may. */
   readonly firstChoice: string | null
   readonly fields: Readonly<Record<string, unknown>>
@@ -96,12 +138,13 @@ interface CallPlan {
   readonly refusal: string | null
   /** Micro-dollars that finding the item's task cost; null: an unpriced model found it. */
   readonly charge: number | null
+  /** Of the route version; null: the model is addressed directly. */
+  readonly digest: string | null
 }
 
 async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<CallPlan> {
   const fields = { messages: item.messages, ...(item.tools && { tools: item.tools }) }
-  if (target.model !== undefined)
-    return { models: [target.model], firstChoice: target.model, fields, timeouts: {}, refusal: null, charge: 0 }
+  if (target.model !== undefined) return { ...directTo(target.model), fields, timeouts: {}, refusal: null, charge: 0 }
   if (target.route === undefined || target.version === undefined) {
     throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
   }
@@ -122,7 +165,8 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
     live: (await deps.live?.(version.spec, task.task)) ?? quietLive(),
   })
   return {
-    models: decision.targets.map((planned) => planned.model),
+    targets: decision.targets,
+    models: catalogue.models,
     firstChoice: decision.firstChoice,
     fields: {
       ...version.spec.parameters,
@@ -130,9 +174,36 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
       ...(prompt !== null && { messages: [...prompt.messages, ...item.messages] }),
     },
     timeouts: version.spec.timeouts,
-    refusal: decision.refusal?.message ?? null,
     charge: chargeOf(task),
+    digest: version.digest,
   }
+}
+
+/**
+ * The models to try. Where the target forces a path, what it forces is no failure of the version: the first model left is the
+ * path's own first choice. A forced model must still be one that the version's constraints let take the item.
+ */
+function pathOf(
+  { model: forced, failing = [] }: EvalTarget,
+  decision: TargetDecision,
+): Pick<CallPlan, 'models' | 'firstChoice' | 'refusal'> {
+  const models = decision.targets.map((planned) => planned.model)
+  const refusal = decision.refusal?.message ?? null
+  if (forced !== undefined) {
+    const isAllowed = models.includes(forced)
+    const excluded = decision.excluded.find((exclusion) => exclusion.model === forced)?.detail
+    const words = `${forced} may not take this item${excluded === undefined ? '' : `: ${excluded}`}`
+    return { models: isAllowed ? [forced] : [], firstChoice: forced, refusal: refusal ?? words }
+  }
+  if (failing.length === 0) return { models, firstChoice: decision.firstChoice, refusal }
+  const left = models.filter((model) => !failing.includes(model))
+  const words = `no target is left when ${failing.join(', ')} fail`
+  return { models: left, firstChoice: left[0] ?? null, refusal: refusal ?? words }
+}
+
+function directTo(model: string): Pick<CallPlan, 'targets' | 'models' | 'firstChoice'> {
+  const provider = model.slice(0, model.indexOf('/'))
+  return { targets: [{ model, provider, isFallback: false }], models: new Map(), firstChoice: model }
 }
 
 /** The version's prompt as it is filled in live. @throws ProviderError naming the variable that the item lacks */

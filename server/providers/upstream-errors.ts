@@ -141,14 +141,6 @@ export function retryReasonOf(error: ProviderError): RetryReason | null {
   }
 }
 
-/** True where another target may succeed: not for what the client did wrong, nor when it has gone. A model the provider does
- * not know (404) is our mistake, not the client's. */
-export function isWorthAnotherTarget(error: ProviderError): boolean {
-  if (error.errorClass === 'bad_request') return error.status === 404
-  // Another kind of provider may take what this one has no words for.
-  return error.errorClass !== 'client_closed'
-}
-
 /** True where the failure says something about the target's health. */
 export function isTargetAtFault(error: ProviderError): boolean {
   return retryReasonOf(error) !== null || error.errorClass === 'auth' || error.status === 404

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { fallbackReasonOf } from '#domain/fallback.ts'
 import { anthropic } from '#providers/anthropic.ts'
 import type { Dialect } from '#providers/dialect.ts'
 import { gemini } from '#providers/gemini.ts'
 import { openAi } from '#providers/openai.ts'
 import { type ErrorClass, ProviderError } from '#providers/provider.ts'
-import { errorOfAnswer, isWorthAnotherTarget } from '#providers/upstream-errors.ts'
+import { errorOfAnswer } from '#providers/upstream-errors.ts'
 import { answered, assembled, streamed } from '#test/support/dialects.ts'
 import type { Json } from '#test/support/json.ts'
 import { noRecordings, type Recording, readRecordings } from '#test/support/recordings.ts'
@@ -180,7 +181,7 @@ describe.skipIf(noRecordings !== null)(`every recorded answer in OpenAI's shape 
     const reading = dialect.readError?.(body, status) ?? {}
     expect(error.upstream?.message).toBe(body.error.message)
     expect(reading.errorClass ?? error.errorClass).toBe(status === 429 ? 'rate_limit' : 'bad_request')
-    expect(isWorthAnotherTarget(error)).toBe(status !== 400)
+    expect(fallbackReasonOf(error) !== null).toBe(status !== 400)
     if (status === 429) expect(reading.retryAfterMs).toBe(34_400)
   })
 })

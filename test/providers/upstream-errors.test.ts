@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { fallbackReasonOf } from '#domain/fallback.ts'
 import type { ErrorClass } from '#providers/provider.ts'
 import { ProviderError } from '#providers/provider.ts'
 import {
   errorOfAnswer,
   errorOfEvent,
   isTargetAtFault,
-  isWorthAnotherTarget,
   readRetryAfter,
   retryReasonOf,
 } from '#providers/upstream-errors.ts'
@@ -96,7 +96,7 @@ describe('classes of errors', () => {
   ])('%s (%s): again %s, another target %s, at fault %s', (errorClass, status, reason, another, atFault) => {
     const error = new ProviderError(errorClass, 'x', { status })
     expect(retryReasonOf(error)).toBe(reason)
-    expect(isWorthAnotherTarget(error)).toBe(another)
+    expect(fallbackReasonOf(error) !== null).toBe(another)
     expect(isTargetAtFault(error)).toBe(atFault)
   })
 })

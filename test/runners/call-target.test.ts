@@ -3,6 +3,7 @@ import type { DatasetItem } from '#datasets/item.ts'
 import type { PromptTemplate } from '#domain/prompt.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import { plainLabelOf } from '#domain/task.ts'
+import { type ErrorClass, ProviderError } from '#providers/provider.ts'
 import { callTarget } from '#runners/call-target.ts'
 import type { ModelCalls } from '#runners/model-calls.ts'
 import { aModel, aProvider, aSnapshot, aVersion } from '#test/support/routing.ts'
@@ -16,10 +17,14 @@ const template: PromptTemplate = {
 const question = { role: 'user', content: 'Hi' }
 
 /** Answers an item as a version with this spec would. @returns the stored answer and what the model was sent */
-async function call(spec: Partial<RouteSpec>, more: Partial<DatasetItem> = {}) {
+async function call(
+  spec: Partial<RouteSpec>,
+  more: Partial<DatasetItem> = {},
+  failing: Record<string, ErrorClass> = {},
+) {
   const catalogue = aSnapshot({
     providers: [aProvider('p', 'http://127.0.0.1:1/v1')],
-    models: [aModel('p/m'), aModel('p/small', { contextWindow: 40 })],
+    models: [aModel('p/m'), aModel('p/small', { contextWindow: 40 }), aModel('p/other')],
   })
   const version = aVersion('r', 1, { models: ['p/m'], ...spec })
   const sent: { model: string; fields: Readonly<Record<string, unknown>> }[] = []
@@ -27,6 +32,8 @@ async function call(spec: Partial<RouteSpec>, more: Partial<DatasetItem> = {}) {
   const calls: Pick<ModelCalls, 'complete'> = {
     complete: async (model, fields) => {
       sent.push({ model, fields })
+      const errorClass = failing[model]
+      if (errorClass !== undefined) throw new ProviderError(errorClass, 'it failed', { status: 400 })
       const answer = { status: 200, body: Buffer.alloc(0), facts, warnings: [], firstByteAtMs: 0 }
       const usage = { inputTokens: 1, cachedInputTokens: 0, outputTokens: 1, reasoningTokens: 0, isEstimated: true }
       return { answer, usage, costMicroUsd: 1, latencyMs: 1 }
@@ -77,6 +84,17 @@ describe('an eval call (C7)', () => {
     expect(answer).toMatchObject({ output: null, errorClass: 'bad_request' })
     expect(answer.error).toContain('"support@2" needs the variable "source"')
     expect(sent).toEqual([])
+  })
+
+  it.each<[ErrorClass, string[]]>([
+    ['server_error', ['p/m', 'p/small']],
+    ['content_filter', ['p/m', 'p/other']],
+    ['context_length', ['p/m']],
+    ['bad_request', ['p/m']],
+  ])('after %s goes on as it would live (A12)', async (errorClass, expected) => {
+    const fallbacks = ['p/small', { model: 'p/other', on: ['content_filter' as const] }]
+    const { sent } = await call({ fallbacks }, {}, { 'p/m': errorClass })
+    expect(sent.map(({ model }) => model)).toEqual(expected)
   })
 
   it('turns away what the guardrails of the version would turn away live (B6)', async () => {
