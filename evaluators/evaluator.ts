@@ -35,6 +35,8 @@ export type Details = Readonly<Record<string, unknown>>
 export interface JudgeSpend {
   readonly calls: number
   readonly costMicroUsd: number | null
+  /** Replies that an earlier call was paid for; absent: none. */
+  readonly cachedCalls?: number
 }
 
 /** A judge's way to a model: fulfilled by the server, so that evaluators know no provider. */
@@ -52,10 +54,39 @@ export interface ChatPort {
   }): Promise<{ readonly text: string; readonly finishReason: string | null; readonly costMicroUsd: number | null }>
 }
 
+/** A judge's usable reply, kept for the same question. */
+export interface KeptReply {
+  readonly text: string
+}
+
+/**
+ * Replies of judges by question. Only replies that gave a verdict are kept: a refusal or nonsense is never replayed. Failing
+ * to read or write is a miss, never an error of the score.
+ */
+export interface ReplyCache {
+  /** @param key  SHA-256 of everything sent, but for the nonce; equal texts of two arms share it */
+  read(key: string, model: string): Promise<KeptReply | null>
+  write(key: string, model: string, reply: KeptReply): Promise<void>
+}
+
+/** What may still be spent on judges. */
+export interface JudgeBudget {
+  /** Why no further call may be made; null: one may. */
+  refusal(): string | null
+  /** @param costMicroUsd  null: unpriced, which no cap can hold */
+  spent(costMicroUsd: number | null): void
+}
+
 export interface Tools {
   readonly chat: ChatPort
   /** Uniform in [0, 1): order of a pair, nonces. */
   readonly random: () => number
+  /** Absent: every question is asked. */
+  readonly replies?: ReplyCache
+  /** Absent: no cap. */
+  readonly budget?: JudgeBudget
+  /** Which repetition of the case this is: repetitions share no reply. Default 0. */
+  readonly repeat?: number
 }
 
 /** A configured evaluator, ready to score. */
@@ -67,6 +98,8 @@ export interface Evaluator {
   readonly needsReference: boolean
   /** Uses ChatPort. */
   readonly usesJudge: boolean
+  /** Models it may ask, `provider/model`; absent: none. */
+  readonly judges?: readonly string[]
   score(evalCase: EvalCase, tools: Tools): Promise<Score>
   /**
    * Pairwise evaluators compare both answers of one request; the value is the candidate's: 1 wins, 0.5 tie, 0 loses (the

@@ -3,7 +3,8 @@ import type { EvalCase, JudgeSpend, Score, Tools } from './evaluator.ts'
 import { type CriterionVerdict, checkReply, replySchema } from './judge-criteria.ts'
 import { conversationText, fence, newNonce } from './judge-fence.ts'
 import { fill, loadPrompt } from './judge-prompt.ts'
-import { addSpend, askJudge, type JudgeAnswer, type JudgeQuestion } from './judge-protocol.ts'
+import { askJudge, type JudgeAnswer, type JudgeQuestion } from './judge-protocol.ts'
+import { addSpend, noSpend } from './judge-spend.ts'
 import { compileSchema } from './schema-compile.ts'
 
 export const groundingPrompt = loadPrompt('grounding')
@@ -35,11 +36,11 @@ export async function scoreByJudge(
   if (claims.length === 0)
     return { status: 'not_applicable', reason: 'the answer makes no statement that can be checked' }
   const verdicts: CriterionVerdict<Support>[] = []
-  let spend: JudgeSpend = { calls: 0, costMicroUsd: 0 }
+  let spend = noSpend
   for (let from = 0; from < claims.length; from += claimsPerCall) {
     const part = claims.slice(from, from + claimsPerCall)
     const answer = await askJudge(questionAbout(part, { judge, evalCase, passages, tools }), tools)
-    spend = addSpend(spend, answer.spend.calls, answer.spend.costMicroUsd)
+    spend = addSpend(spend, answer.spend)
     if (answer.kind !== 'verdict') return noVerdict(answer, judge, spend)
     verdicts.push(...inOrder(answer.verdict))
   }
@@ -78,6 +79,7 @@ function questionAbout(
   const values = { nonce, material: blocks.join('\n\n'), ids: reply.criteria.map(({ id }) => id).join(', ') }
   return {
     model: judge,
+    nonce,
     system: fill(groundingPrompt.system, values),
     user: fill(groundingPrompt.user, values),
     replyName: 'grounding',

@@ -45,6 +45,7 @@ export const grounding: EvaluatorKind = {
       config: { mode, contextFrom, ...(isLlm ? { judge } : {}) },
       material: isLlm ? [groundingPrompt.source, retryPrompt] : groundingModel,
       usesJudge: isLlm,
+      ...(isLlm && { judges: [String(judge)] }),
       score: (evalCase, tools) => scoreGrounding(evalCase, { contextFrom, judge: isLlm ? String(judge) : null, tools }),
     }
   },

@@ -4,11 +4,15 @@ import type { JudgeSpend, Tools } from './evaluator.ts'
 import { extractJson } from './json-extract.ts'
 import { scanJson } from './json-scan.ts'
 import { fill, retryPrompt } from './judge-prompt.ts'
+import { keepReply, keptReply, questionKey } from './judge-replies.ts'
+import { addSpend, noSpend, oneCall } from './judge-spend.ts'
 import type { CompiledSchema } from './schema-compile.ts'
 
 /** Longest wait for one reply; the port's own timeouts are shorter. */
 const replyLimitMs = 110_000
 const maxReplyTokens = 4_096
+/** Reduces the noise of a judge's verdicts; does not remove it. */
+const temperature = 0
 /** Longest question in characters: beyond it a judge would see only part of it. */
 export const maxQuestionLength = 400_000
 
@@ -17,6 +21,8 @@ export interface JudgeQuestion<Verdict> {
   readonly model: string
   readonly system: string
   readonly user: string
+  /** Stands in both texts and differs every time: no part of what is asked. */
+  readonly nonce: string
   /** Name and JSON Schema of the reply, sent as `response_format` and checked again here. */
   readonly replyName: string
   readonly replySchema: Readonly<Record<string, unknown>>
@@ -34,27 +40,49 @@ export type JudgeAnswer<Verdict> =
  *
  * Unusable: not exactly one JSON object of the schema, a key given twice, ids missing, quotes that are not in the material.
  * A reply cut off at its limit is not asked for again. Never reads a "pass" or "score" of the judge's own: the schema is
- * closed. `unscored`: the judge had its say; `errored`: it could not be reached.
+ * closed. A kept reply passes the same checks. `unscored`: the judge had its say, or may not be paid; `errored`: it could not
+ * be reached.
  */
 export async function askJudge<Verdict>(question: JudgeQuestion<Verdict>, tools: Tools): Promise<JudgeAnswer<Verdict>> {
-  let spend: JudgeSpend = { calls: 0, costMicroUsd: 0 }
+  if (question.system.length + question.user.length > maxQuestionLength) {
+    const reason = `too long for a judge: more than ${maxQuestionLength} characters`
+    return { kind: 'unscored', reason, spend: noSpend }
+  }
+  const key = questionKey(question, { temperature, maxTokens: maxReplyTokens }, tools.repeat ?? 0)
+  const kept = await keptReply(tools, key, question.model)
+  const again = kept === null ? null : readReply(kept, question)
+  if (again !== null && 'verdict' in again) {
+    return { kind: 'verdict', verdict: again.verdict, spend: { ...noSpend, cachedCalls: 1 } }
+  }
+  const answer = await askAnew(question, tools)
+  if (answer.kind !== 'verdict') return answer
+  await keepReply(tools, key, question.model, answer.text)
+  return { kind: 'verdict', verdict: answer.verdict, spend: answer.spend }
+}
+
+type Fresh<Verdict> =
+  | Exclude<JudgeAnswer<Verdict>, { kind: 'verdict' }>
+  | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly spend: JudgeSpend; readonly text: string }
+
+async function askAnew<Verdict>(question: JudgeQuestion<Verdict>, tools: Tools): Promise<Fresh<Verdict>> {
+  let spend = noSpend
   const messages: Message[] = [
     { role: 'system', content: question.system },
     { role: 'user', content: question.user },
   ]
-  if (question.system.length + question.user.length > maxQuestionLength) {
-    return { kind: 'unscored', reason: `too long for a judge: more than ${maxQuestionLength} characters`, spend }
-  }
   let problem = ''
   for (let attempt = 0; attempt < 2; attempt++) {
+    const refusal = tools.budget?.refusal() ?? null
+    if (refusal !== null) return { kind: 'unscored', reason: `the judge was not asked: ${refusal}`, spend }
     const reply = await callJudge(question, messages, tools)
-    if (reply.kind === 'failed') return { kind: 'errored', reason: reply.reason, spend: addSpend(spend, 1, null) }
-    spend = addSpend(spend, 1, reply.costMicroUsd)
+    if (reply.kind === 'failed') return { kind: 'errored', reason: reply.reason, spend: addSpend(spend, oneCall(null)) }
+    tools.budget?.spent(reply.costMicroUsd)
+    spend = addSpend(spend, oneCall(reply.costMicroUsd))
     if (reply.finishReason === 'length') {
       return { kind: 'unscored', reason: 'the judge’s reply was cut off at its token limit', spend }
     }
     const read = readReply(reply.text, question)
-    if ('verdict' in read) return { kind: 'verdict', verdict: read.verdict, spend }
+    if ('verdict' in read) return { kind: 'verdict', verdict: read.verdict, spend, text: reply.text }
     problem = read.problem
     messages.push(
       { role: 'assistant', content: reply.text.slice(0, 20_000) },
@@ -84,7 +112,7 @@ async function callJudge<V>(question: JudgeQuestion<V>, messages: readonly Messa
       model: question.model,
       messages: [...messages],
       responseFormat: responseFormat(question),
-      temperature: 0,
+      temperature,
       maxTokens: maxReplyTokens,
     }
     const reply = await Promise.race([tools.chat.complete(request), late])
@@ -116,10 +144,4 @@ function readReply<V>(text: string, question: JudgeQuestion<V>): { verdict: V } 
     return { problem: `${violation.instancePath || 'the reply'} ${violation.message}${which}` }
   }
   return question.check(extraction.value)
-}
-
-/** Sum of two spends; an unknown price makes the sum unknown. */
-export function addSpend(spend: JudgeSpend, calls: number, costMicroUsd: number | null): JudgeSpend {
-  const isKnown = spend.costMicroUsd !== null && costMicroUsd !== null
-  return { calls: spend.calls + calls, costMicroUsd: isKnown ? spend.costMicroUsd + costMicroUsd : null }
 }

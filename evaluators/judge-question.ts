@@ -48,6 +48,7 @@ export function askAbout<Choice extends string>(
   }
   return {
     model: setup.model,
+    nonce,
     system: fill(setup.prompt.system, values),
     user: fill(setup.prompt.user, values),
     replyName: setup.replyName,

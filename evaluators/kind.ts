@@ -13,6 +13,8 @@ export interface ConfiguredKind {
   /** What else decides a score beside the code: prompts, coefficients. Part of the version. */
   readonly material?: unknown
   readonly usesJudge?: boolean
+  /** Models it may ask. */
+  readonly judges?: readonly string[]
   readonly score: (evalCase: EvalCase, tools: Tools) => Score | Promise<Score>
   readonly scorePair?: (baseline: EvalCase, candidate: EvalCase, tools: Tools) => Promise<Score>
 }
