@@ -26,7 +26,7 @@ export interface EvalRunView {
 /** One side of a run with its cost and speed. */
 export interface EvalTargetView {
   readonly label: string
-  readonly kind: 'baseline' | 'candidate' | 'model'
+  readonly kind: 'baseline' | 'candidate' | 'model' | 'path' | 'noise'
   readonly planned: number
   readonly answered: number
   readonly errored: number

@@ -5,7 +5,7 @@ import { type LiveView, quietLive } from '#domain/live.ts'
 import { isPromptFault, type PromptTemplate, promptKey, type RenderedPrompt, renderPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RouteSpec, RouteVersion } from '#domain/route.ts'
-import { decideTargets, type PlannedTarget } from '#domain/routing.ts'
+import { decideTargets, type PlannedTarget, type TargetDecision } from '#domain/routing.ts'
 import type { Model } from '#domain/snapshot.ts'
 import { builtinTasks, chargeOf } from '#domain/task.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
@@ -85,17 +85,35 @@ async function answerOf(
 ): Promise<StoredAnswer> {
   const plan = await planOf(deps, target, item)
   let failure: unknown = new ProviderError('bad_request', plan.refusal ?? 'no target may take this item')
-  for (const model of plan.models) {
+  let failed: PlannedTarget | null = null
+  let isForced = false
+  for (const next of plan.targets) {
+    // As live: what may follow depends on how the one before failed.
+    if (failed !== null && failure instanceof ProviderError) {
+      if (!mayFollow({ failure, failed, next, models: plan.models })) continue
+    }
+    const { model } = next
+    if (target.failing?.includes(model)) {
+      failure = new ProviderError(
+        target.failure ?? 'server_error',
+        `${model} was made to fail, and no fallback may follow`,
+      )
+      failed = next
+      isForced = true
+      continue
+    }
     try {
       const answer = await answerBy(deps, model, plan, order)
-      // Intention to treat, as live: an answer that a fallback gave is a failure of the version's first choice.
-      const rescued = model !== plan.firstChoice && failure instanceof ProviderError ? failure : null
+      // Intention to treat, as live: an answer that a fallback gave is a failure of the version's first choice. A failure that
+      // was forced is not one.
+      const rescued = model !== plan.firstChoice && failure instanceof ProviderError && !isForced ? failure : null
       if (rescued === null) return answer
       const words = `${plan.firstChoice ?? 'the first choice'} failed; ${model} answered instead`
       return { ...answer, errorClass: rescued.errorClass, error: words, cacheKey: null }
     } catch (error) {
       failure = error
-      if (error instanceof ProviderError && !isWorthAnotherTarget(error)) break
+      failed = next
+      isForced = false
     }
   }
   throw failure
@@ -144,9 +162,11 @@ interface CallPlan {
 
 async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): Promise<CallPlan> {
   const fields = { messages: item.messages, ...(item.tools && { tools: item.tools }) }
-  if (target.model !== undefined) return { ...directTo(target.model), fields, timeouts: {}, refusal: null, charge: 0 }
   if (target.route === undefined || target.version === undefined) {
-    throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
+    if (target.model === undefined) {
+      throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
+    }
+    return { ...directTo(target.model), fields, timeouts: {}, refusal: null, charge: 0, digest: null }
   }
   const version = await deps.versionOf(target.route, target.version)
   const asked = factsOf(item)
@@ -165,9 +185,8 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
     live: (await deps.live?.(version.spec, task.task)) ?? quietLive(),
   })
   return {
-    targets: decision.targets,
+    ...pathOf(target, decision),
     models: catalogue.models,
-    firstChoice: decision.firstChoice,
     fields: {
       ...version.spec.parameters,
       ...fields,
@@ -179,26 +198,19 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
   }
 }
 
-/**
- * The models to try. Where the target forces a path, what it forces is no failure of the version: the first model left is the
- * path's own first choice. A forced model must still be one that the version's constraints let take the item.
- */
+/** The targets to try; a forced model is the only one, and must be one that the version's constraints let take the item. */
 function pathOf(
-  { model: forced, failing = [] }: EvalTarget,
+  { model: forced }: EvalTarget,
   decision: TargetDecision,
-): Pick<CallPlan, 'models' | 'firstChoice' | 'refusal'> {
-  const models = decision.targets.map((planned) => planned.model)
+): Pick<CallPlan, 'targets' | 'firstChoice' | 'refusal'> {
+  const { targets, firstChoice } = decision
   const refusal = decision.refusal?.message ?? null
-  if (forced !== undefined) {
-    const isAllowed = models.includes(forced)
-    const excluded = decision.excluded.find((exclusion) => exclusion.model === forced)?.detail
-    const words = `${forced} may not take this item${excluded === undefined ? '' : `: ${excluded}`}`
-    return { models: isAllowed ? [forced] : [], firstChoice: forced, refusal: refusal ?? words }
-  }
-  if (failing.length === 0) return { models, firstChoice: decision.firstChoice, refusal }
-  const left = models.filter((model) => !failing.includes(model))
-  const words = `no target is left when ${failing.join(', ')} fail`
-  return { models: left, firstChoice: left[0] ?? null, refusal: refusal ?? words }
+  if (forced === undefined) return { targets, firstChoice, refusal }
+  // A fallback waits for the failure of others: forced, it waits for none.
+  const own = targets.filter(({ model }) => model === forced).map(({ on: _, ...target }) => target)
+  const why = decision.excluded.find((exclusion) => exclusion.model === forced)?.detail
+  const words = `${forced} may not take this item${why === undefined ? '' : `: ${why}`}`
+  return { targets: own, firstChoice: forced, refusal: own.length === 0 ? (refusal ?? words) : null }
 }
 
 function directTo(model: string): Pick<CallPlan, 'targets' | 'models' | 'firstChoice'> {

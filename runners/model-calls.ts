@@ -8,6 +8,7 @@ import { promptText, tokensOfCharacters } from '#domain/tokens.ts'
 import type { TokenCounter } from '#infra/token-counter.ts'
 import { Cancellation, type ChatAnswer, type ChatBody, type ChatProvider, ProviderError } from '#providers/provider.ts'
 import { retryReasonOf } from '#providers/upstream-errors.ts'
+import { type Passage, ProviderGate } from './provider-gate.ts'
 
 /** What calls to models need, outside the gateway. */
 export interface CallDeps {
@@ -31,15 +32,21 @@ export interface ModelAnswer {
 const attempts = { other: 3, rate_limit: 8 } as const
 const backoffMs = { first: 200, most: 20_000 } as const
 const defaults = { connectMs: 2_000, firstTokenMs: 30_000, idleMs: 30_000, totalMs: 60_000 } as const
-const defaultConcurrency = 64
 
 /** Calls models with retries, full jitter and a limit per provider shared by everything in this process. */
 export class ModelCalls {
   readonly #deps: CallDeps
-  readonly #gates = new Map<string, Gate>()
+  readonly #gates = new Map<string, ProviderGate>()
 
   constructor(deps: CallDeps) {
     this.#deps = deps
+  }
+
+  /** Calls that may run at once now, over all providers met so far; 0 before the first. */
+  capacity(): number {
+    let width = 0
+    for (const gate of this.#gates.values()) width += gate.width
+    return width
   }
 
   /**
@@ -70,7 +77,10 @@ export class ModelCalls {
       capabilities: entry.capabilities,
     }
     const startedAt = { ms: 0 }
-    const answer = await this.#gateOf(provider).run(() => this.#retrying(provider, call, startedAt))
+    const tokens = limitsTokens(provider) ? tokensOfCharacters(JSON.stringify(fields['messages'] ?? '').length) : 0
+    const answer = await this.#gateOf(provider).run(tokens, (passage) =>
+      this.#retrying(provider, call, { startedAt, passage }),
+    )
     const latencyMs = Math.max(0, Math.round(this.#deps.clock.monotonicMs() - startedAt.ms))
     const usage = answer.facts.usage ?? (await estimate(this.#deps.tokens, fields, answer))
     return { answer, usage, costMicroUsd: costMicroUsd(entry.price, usage), latencyMs }
@@ -79,13 +89,17 @@ export class ModelCalls {
   async #retrying(
     provider: Provider,
     call: Parameters<ChatProvider['complete']>[0],
-    startedAt: { ms: number },
+    { startedAt, passage }: { startedAt: { ms: number }; passage: Passage },
   ): Promise<ChatAnswer> {
     for (let attempt = 1; ; attempt += 1) {
+      await passage.turn()
       startedAt.ms = this.#deps.clock.monotonicMs()
       try {
-        return await this.#deps.clientOf(provider).complete(call)
+        const answer = await this.#deps.clientOf(provider).complete(call)
+        passage.succeeded(this.#deps.clock.monotonicMs() - startedAt.ms)
+        return answer
       } catch (error) {
+        if (error instanceof ProviderError && error.errorClass === 'rate_limit') passage.refused()
         if (!(error instanceof ProviderError) || retryReasonOf(error) === null) throw error
         if (attempt >= (error.errorClass === 'rate_limit' ? attempts.rate_limit : attempts.other)) throw error
         const ceiling = Math.min(backoffMs.most, backoffMs.first * 2 ** attempt)
@@ -94,36 +108,17 @@ export class ModelCalls {
     }
   }
 
-  #gateOf(provider: Provider): Gate {
-    const width = provider.limits.concurrency ?? defaultConcurrency
+  #gateOf(provider: Provider): ProviderGate {
     const known = this.#gates.get(provider.name)
-    if (known?.width === width) return known
-    const gate = new Gate(width)
+    if (known?.isFor(provider.limits)) return known
+    const gate = new ProviderGate(provider.limits, this.#deps.clock)
     this.#gates.set(provider.name, gate)
     return gate
   }
 }
 
-/** Lets at most `width` pieces of work run at once, first come first served. */
-class Gate {
-  readonly width: number
-  #running = 0
-  readonly #waiting: (() => void)[] = []
-
-  constructor(width: number) {
-    this.width = width
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.width) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#running += 1
-    try {
-      return await work()
-    } finally {
-      this.#running -= 1
-      this.#waiting.shift()?.()
-    }
-  }
+function limitsTokens(provider: Provider): boolean {
+  return provider.limits.tokensPerMinute !== undefined
 }
 
 function bodyOf(fields: Readonly<Record<string, unknown>>): ChatBody {

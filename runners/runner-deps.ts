@@ -1,7 +1,9 @@
 import type { DatasetItem } from '#datasets/item.ts'
 import type { ChatPort } from '#evaluators/evaluator.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
-import type { EvalTarget, StoredAnswer } from '#store/eval-work.ts'
+import type { StoredAnswer } from '#store/eval-answers.ts'
+import type { EvalTarget } from '#store/eval-work.ts'
+import type { AnswerOrder } from './call-target.ts'
 
 /** What the runners need on top of the rollout's use cases; made once in deps.ts. */
 export interface RunnerDeps {
@@ -12,9 +14,9 @@ export interface RunnerDeps {
   /** The judges' way to models. */
   readonly chat: ChatPort
   /** Answers a dataset item as a route version (or a model) would: routing, retries and fallbacks included. Never throws. */
-  readonly callTarget: (target: EvalTarget, item: DatasetItem) => Promise<StoredAnswer>
-  /** Answers fetched at once in this process. */
-  readonly evalConcurrency: number
+  readonly callTarget: (target: EvalTarget, item: DatasetItem, order: AnswerOrder) => Promise<StoredAnswer>
+  /** Answers of one run under way at once in this process, those that wait for a place at their provider included. */
+  readonly evalConcurrency: number | (() => number)
   /** How long what does not say so itself is kept. */
   readonly retention: { readonly decisionsMs: number }
 }

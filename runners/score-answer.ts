@@ -1,6 +1,6 @@
 import type { DatasetItem } from '#datasets/item.ts'
 import type { EvalCase, Evaluator, Score, Tools } from '#evaluators/evaluator.ts'
-import type { ScoreRow } from '#store/eval-work.ts'
+import type { ScoreRow } from '#store/eval-answers.ts'
 
 /** An answer as evaluators see it. */
 export interface AnswerToScore {

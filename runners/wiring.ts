@@ -13,8 +13,11 @@ import { evalTaskClassifier } from './eval-tasks.ts'
 import { type CallDeps, ModelCalls } from './model-calls.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 
-/** Answers of eval runs fetched at once in one process; providers have their own limits below it. */
-const evalConcurrency = 32
+/**
+ * Answers of a run under way at once in one process: as many as its providers take now, and half as many again that wait for a
+ * place or are being stored, so that no provider waits for the database.
+ */
+const evalWidth = { least: 16, most: 512, reserve: 8 } as const
 /** Immutable versions kept; an eval run needs two. */
 const keptVersions = 100
 
@@ -34,10 +37,14 @@ export function wireRunners(deps: Deps): RunnerDeps {
     bootId: deps.identity.bootId,
     random,
     chat: judgePort(calls),
-    callTarget: (target, item) => callTarget(targetDeps, target, item),
-    evalConcurrency,
+    callTarget: (target, item, order) => callTarget(targetDeps, target, item, order),
+    evalConcurrency: () => widthFor(calls.capacity()),
     retention: { decisionsMs: deps.config.decisionRetentionMs },
   }
+}
+
+function widthFor(capacity: number): number {
+  return Math.max(evalWidth.least, Math.min(evalWidth.most, Math.ceil(1.5 * capacity) + evalWidth.reserve))
 }
 
 /** Immutable things are read once. */

@@ -20,7 +20,7 @@ import { baseUrlQueryOf, createProviderRegistry, type ProviderRegistry, provider
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import { createAllowanceSource } from '#store/allowance-source.ts'
 import { type OpenDatabase, openEmbedded, openPostgres } from '#store/database.ts'
-import { releaseAllClaims } from '#store/eval-work.ts'
+import { releaseAllClaims } from '#store/eval-claims.ts'
 import { createLiveLog, type LiveLog } from '#store/live-log.ts'
 import { migrate } from '#store/migrate.ts'
 import { createSnapshotSource, type GatewayIdentity } from '#store/snapshot.ts'

@@ -184,14 +184,14 @@ export const evalRunOperations: readonly Operation<ControlDeps>[] = [
     handle: async (deps, { params, query }) => {
       const run = await existing(deps, params.id)
       const limit = query.limit ?? 50
-      const place = decodeCursor(query.cursor, ['number', 'number'])
+      const place = decodeCursor(query.cursor, ['number', 'number', 'number'])
       const rows = await listResults(deps.db, {
         runId: run.id,
         limit: limit + 1,
         ...(query.target !== undefined && { target: query.target }),
-        ...(place && { after: { position: place[0], target: place[1] } }),
+        ...(place && { after: { position: place[0], target: place[1], repeat: place[2] } }),
       })
-      return ok(pageOf(rows, limit, { item: resultView, place: (row) => [row.position, row.target] }))
+      return ok(pageOf(rows, limit, { item: resultView, place: (row) => [row.position, row.target, row.repeat] }))
     },
   }),
 ]

@@ -1,7 +1,8 @@
 import { judgeOffline, offlinePolicyOf } from '#domain/offline.ts'
 import type { Verdict } from '#domain/promotion-types.ts'
 import type { Tx } from '#store/database.ts'
-import { type EvalTarget, evalRunsOf, insertEvalRun, readPairs } from '#store/eval-work.ts'
+import { readPairs } from '#store/eval-answers.ts'
+import { type EvalTarget, evalRunsOf, insertEvalRun } from '#store/eval-work.ts'
 import { freezeOf } from '#store/freeze-windows.ts'
 import type { StoredProposal } from '#store/proposals.ts'
 import { applyEvent } from './apply-event.ts'
@@ -34,7 +35,9 @@ export async function judgeOfflineStage(tx: Tx, deps: RolloutDeps, proposal: Sto
   // An answer to the suite stays what it is: it is judged when the next stage may begin.
   if (proposal.state.isPaused) return false
   if ((await freezeOf(tx, proposal.route, deps.clock.nowMs())) !== null) return false
-  const pairs = (await Promise.all(runs.map((run) => readPairs(tx, run.id)))).flat()
+  const pairs = (
+    await Promise.all(runs.map((run) => readPairs(tx, { runId: run.id, candidate: 1, pairwise: [] })))
+  ).flat()
   const verdict = judgeOffline(pairs, offlinePolicyOf(proposal.bar))
   await settle(tx, deps, proposal, verdict)
   return true

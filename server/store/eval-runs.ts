@@ -14,11 +14,22 @@ export interface StoredEvalRun {
   readonly targets: readonly EvalTarget[]
   readonly evaluators: readonly unknown[]
   readonly status: string
-  /** Answers to fetch: items times targets. */
+  /** Answers to fetch: items times targets times repeats. */
   readonly planned: number
+  readonly sent: number
   readonly answered: number
   readonly errored: number
   readonly scored: number
+  /** Answers taken from earlier ones. */
+  readonly cached: number
+  readonly repeats: number
+  /** null: no cap. */
+  readonly maxCostMicroUsd: number | null
+  readonly spentMicroUsd: number
+  readonly estimate: unknown
+  /** Answers and scores that came in during the last minute of a running run: what its speed is told from. */
+  readonly doneLastMinute: number
+  readonly firstDoneAt: number | null
   readonly summary: unknown
   readonly error: string | null
   readonly createdBy: string
@@ -29,20 +40,27 @@ export interface StoredEvalRun {
 function selectRuns(db: Db) {
   return db
     .selectFrom('eval_runs')
-    .selectAll('eval_runs')
-    .select((eb) => {
-      const answers = (status: 'answered' | 'errored') =>
+    .leftJoinLateral(
+      (eb) =>
         eb
-          .selectFrom('eval_answers')
-          .select((inner) => inner.fn.countAll<string>().as('count'))
-          .whereRef('eval_answers.run_id', '=', 'eval_runs.id')
-          .where('eval_answers.status', '=', status)
-      return [
-        answers('answered').as('answered'),
-        answers('errored').as('errored'),
-        answers('answered').where('eval_answers.is_scored', '=', true).as('scored'),
-      ]
-    })
+          .selectFrom('eval_answers as a')
+          .whereRef('a.run_id', '=', 'eval_runs.id')
+          .select(sql<number>`(count(*) filter (where a.attempts > 0 or a.status <> 'pending'))::int`.as('sent'))
+          .select(sql<number>`(count(*) filter (where a.status = 'answered'))::int`.as('answered'))
+          .select(sql<number>`(count(*) filter (where a.status = 'errored'))::int`.as('errored'))
+          .select(sql<number>`(count(*) filter (where a.status = 'answered' and a.is_scored))::int`.as('scored'))
+          .select(sql<number>`(count(*) filter (where a.is_cached))::int`.as('cached'))
+          .select(
+            sql<number>`(count(*) filter (where a.answered_at > now() - interval '1 minute'))::int`.as(
+              'done_last_minute',
+            ),
+          )
+          .select(sql<Date | null>`min(a.answered_at)`.as('first_done_at'))
+          .as('counts'),
+      (join) => join.onTrue(),
+    )
+    .selectAll('eval_runs')
+    .select(['sent', 'answered', 'errored', 'scored', 'cached', 'done_last_minute', 'first_done_at'])
 }
 
 type RunRow = Awaited<ReturnType<ReturnType<typeof selectRuns>['executeTakeFirstOrThrow']>>
@@ -79,9 +97,17 @@ function toRun(row: RunRow): StoredEvalRun {
     evaluators: row.evaluators,
     status: row.status,
     planned: row.planned,
-    answered: Number(row.answered ?? 0),
-    errored: Number(row.errored ?? 0),
-    scored: Number(row.scored ?? 0),
+    sent: row.sent ?? 0,
+    answered: row.answered ?? 0,
+    errored: row.errored ?? 0,
+    scored: row.scored ?? 0,
+    cached: row.cached ?? 0,
+    repeats: row.repeats,
+    maxCostMicroUsd: row.max_cost_micro_usd === null ? null : Number(row.max_cost_micro_usd),
+    spentMicroUsd: Number(row.spent_micro_usd),
+    estimate: row.estimate,
+    doneLastMinute: row.done_last_minute ?? 0,
+    firstDoneAt: row.first_done_at?.getTime() ?? null,
     summary: row.summary,
     error: row.error,
     createdBy: row.created_by,
@@ -95,6 +121,8 @@ export interface StoredResult {
   readonly position: number
   readonly itemId: string
   readonly target: number
+  readonly repeat: number
+  readonly isCached: boolean
   readonly status: string
   readonly model: string | null
   readonly output: string | null
@@ -120,10 +148,10 @@ export interface ResultsPage {
   readonly runId: string
   readonly limit: number
   readonly target?: number
-  readonly after?: { readonly position: number; readonly target: number }
+  readonly after?: { readonly position: number; readonly target: number; readonly repeat: number }
 }
 
-/** In order of item, then target. */
+/** In order of item, target, repeat. */
 export async function listResults(db: Db, page: ResultsPage): Promise<StoredResult[]> {
   let query = db
     .selectFrom('eval_answers')
@@ -131,11 +159,12 @@ export async function listResults(db: Db, page: ResultsPage): Promise<StoredResu
     .where('run_id', '=', page.runId)
     .orderBy('position')
     .orderBy('target')
+    .orderBy('repeat')
     .limit(page.limit)
   if (page.target !== undefined) query = query.where('target', '=', page.target)
   if (page.after !== undefined) {
-    const { position, target } = page.after
-    query = query.where(sql<boolean>`(position, target) > (${position}::int, ${target}::int)`)
+    const { position, target, repeat } = page.after
+    query = query.where(sql<boolean>`(position, target, repeat) > (${position}::int, ${target}::int, ${repeat}::int)`)
   }
   const answers = await query.execute()
   const scores = await scoresOf(db, page.runId, answers)
@@ -143,6 +172,8 @@ export async function listResults(db: Db, page: ResultsPage): Promise<StoredResu
     position: row.position,
     itemId: row.item_id,
     target: row.target,
+    repeat: row.repeat,
+    isCached: row.is_cached,
     status: row.status,
     model: row.model,
     output: row.output,
@@ -154,7 +185,7 @@ export async function listResults(db: Db, page: ResultsPage): Promise<StoredResu
     outputTokens: row.output_tokens,
     costMicroUsd: row.cost_micro_usd === null ? null : Number(row.cost_micro_usd),
     latencyMs: row.latency_ms,
-    scores: scores.get(`${row.position}/${row.target}`) ?? [],
+    scores: scores.get(`${row.position}/${row.target}/${row.repeat}`) ?? [],
   }))
 }
 
@@ -176,7 +207,7 @@ async function scoresOf(
     .orderBy('evaluator')
     .execute()
   for (const row of rows) {
-    const key = `${row.position}/${row.target}`
+    const key = `${row.position}/${row.target}/${row.repeat}`
     const { evaluator, evaluator_version: evaluatorVersion, status, value, reason, details } = row
     byAnswer.set(key, [...(byAnswer.get(key) ?? []), { evaluator, evaluatorVersion, status, value, reason, details }])
   }

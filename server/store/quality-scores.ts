@@ -100,6 +100,7 @@ async function countEvalScores(tx: Tx, since: Date): Promise<void> {
         from eval_runs r
         join eval_answers a on a.run_id = r.id
         join eval_scores s on s.run_id = a.run_id and s.target = a.target and s.position = a.position
+          and s.repeat = a.repeat
         join dataset_items i on i.sha256 = r.sha256 and i.position = a.position
         where r.status = 'completed' and r.finished_at >= ${since}
           and a.model is not null and a.error_class is null and s.status = 'scored'

@@ -100,7 +100,8 @@ export async function readModelScores(
       from eval_runs e join proposals p on p.id = e.proposal_id where e.status = 'completed'
     ) r
     join eval_answers a on a.run_id = r.id and a.status = 'answered' and a.model is not null
-    join eval_scores s on s.run_id = a.run_id and s.target = a.target and s.position = a.position and s.status = 'scored'
+    join eval_scores s on s.run_id = a.run_id and s.target = a.target and s.position = a.position
+      and s.repeat = a.repeat and s.status = 'scored'
     where r.place <= ${maxRunsPerRoute} group by 1, 2, 3`.execute(db)
   const byRoute = new Map<string, Map<string, Map<string, Sample>>>()
   for (const row of rows) {
@@ -253,7 +254,7 @@ export async function readProvingCosts(db: Db, span: ReportSpan): Promise<Readon
       select coalesce(p.route, ''), 0, coalesce(sum(a.cost_micro_usd), 0),
         count(*) filter (where a.cost_micro_usd is null and a.output_tokens is not null)
       from eval_runs e join eval_answers a on a.run_id = e.id left join proposals p on p.id = e.proposal_id
-      where e.created_at >= ${from} and e.created_at < ${to} group by 1
+      where e.created_at >= ${from} and e.created_at < ${to} and not a.is_cached group by 1
       union all
       select coalesce(p.route, ''), 0, coalesce(sum(c.cost_micro_usd), 0), 0
       from eval_runs e join eval_scores c on c.run_id = e.id left join proposals p on p.id = e.proposal_id

@@ -3,14 +3,12 @@ import type { BudgetTables } from './budget-tables.ts'
 import type { Big, BigOrNull, Json, JsonOrNull, Time, TimeOrNull } from './column-types.ts'
 import type { ContentTables, StoredPrice } from './content-tables.ts'
 import type { LiveTables } from './live-tables.ts'
+import type { EvalAnswersTable, EvalRunsTable, EvalScoresTable } from './tables-eval.ts'
 import type {
   ApprovalsTable,
   DatasetContentsTable,
   DatasetItemsTable,
   DatasetVersionsTable,
-  EvalAnswersTable,
-  EvalRunsTable,
-  EvalScoresTable,
   FreezeWindowsTable,
   LiveSamplesTable,
   ObservationsTable,

@@ -3,8 +3,10 @@ import type { DatasetItem } from '#datasets/item.ts'
 import { workOnEvalRun } from '#runners/eval-run.ts'
 import type { RunnerDeps } from '#runners/runner-deps.ts'
 import { inTransaction, json } from '#store/database.ts'
+import { readPairs, type StoredAnswer } from '#store/eval-answers.ts'
+import { claimAnswers } from '#store/eval-claims.ts'
 import type { EvalSummary } from '#store/eval-summary.ts'
-import { claimAnswers, insertEvalRun, readPairs, readProgress, type StoredAnswer } from '#store/eval-work.ts'
+import { insertEvalRun, readProgress } from '#store/eval-work.ts'
 import { engines, type TestDatabase, testDatabase } from '#test/support/database.ts'
 import { rolloutDeps } from '#test/support/factories.ts'
 
@@ -208,7 +210,7 @@ describe.each(engines())('an eval run on %s (C7)', (engine) => {
       ),
       id,
     )
-    const pairs = await readPairs(database.db, id)
+    const pairs = await readPairs(database.db, { runId: id, candidate: 1, pairwise: [] })
     expect(pairs[3]?.candidate).toEqual({ values: { error_rate: 1 }, missing: {} })
     expect(pairs[3]?.baseline?.values).toMatchObject({ error_rate: 0, numeric: 1 })
   })
@@ -225,7 +227,7 @@ describe.each(engines())('an eval run on %s (C7)', (engine) => {
     const { summary } = await summaryOf(id)
     const judged = summary?.byEvaluator.filter((row) => row.evaluator === 'llm_judge')
     expect(judged).toMatchObject([{ scored: 0, errored: itemCount, mean: null }, { scored: 0 }])
-    const pairs = await readPairs(database.db, id)
+    const pairs = await readPairs(database.db, { runId: id, candidate: 1, pairwise: [] })
     expect(pairs[0]?.candidate?.missing).toEqual({ llm_judge: 'infrastructure' })
   })
 

@@ -1,0 +1,62 @@
+import type { Database } from '#store/database.ts'
+import { readSpent } from '#store/eval-answers.ts'
+import type { EvalRunHead } from '#store/eval-work.ts'
+
+/**
+ * Keeps a run below what it may cost. Spending is counted in the run's row, over all its workers; what is under way here is
+ * counted as if each piece cost as much as the dearest so far. An answer without a price ends a capped run at once: an
+ * unknown cost is not 0.
+ */
+export class CostCap {
+  readonly #db: Database
+  readonly #run: Pick<EvalRunHead, 'id' | 'maxCostMicroUsd'>
+  #dearest = 0
+  #underWay = 0
+  #reason: string | null = null
+
+  constructor(db: Database, run: Pick<EvalRunHead, 'id' | 'maxCostMicroUsd'>) {
+    this.#db = db
+    this.#run = run
+  }
+
+  /** Why the run may not go on; null: it may. */
+  get reason(): string | null {
+    return this.#reason
+  }
+
+  /** How many more pieces may begin, at most `wanted`. */
+  async allow(wanted: number): Promise<number> {
+    const cap = this.#run.maxCostMicroUsd
+    if (this.#reason !== null) return 0
+    if (cap === null) return wanted
+    const spent = await readSpent(this.#db, this.#run.id)
+    const left = cap - spent - this.#underWay * this.#dearest
+    if (this.#dearest === 0)
+      return left > 0 ? Math.max(0, Math.min(wanted, 1 - this.#underWay)) : this.#stop(cap, spent)
+    const affordable = Math.floor(left / this.#dearest)
+    if (affordable >= 1) return Math.min(wanted, affordable)
+    return this.#underWay > 0 ? 0 : this.#stop(cap, spent)
+  }
+
+  begin(): void {
+    this.#underWay += 1
+  }
+
+  /** @param costMicroUsd null: nothing was billed; undefined: something was, and nobody knows how much */
+  end(costMicroUsd: number | null | undefined, model: string | null): void {
+    this.#underWay -= 1
+    if (costMicroUsd === undefined && this.#run.maxCostMicroUsd !== null) {
+      this.#reason ??= `${model ?? 'a model'} has no price, so the cap on the cost cannot be kept`
+    }
+    this.#dearest = Math.max(this.#dearest, costMicroUsd ?? 0)
+  }
+
+  #stop(cap: number, spent: number): number {
+    this.#reason = `one more answer would cost more than the cap of $${usd(cap)} allows; $${usd(spent)} were spent`
+    return 0
+  }
+}
+
+function usd(microUsd: number): string {
+  return (microUsd / 1_000_000).toFixed(microUsd < 10_000 ? 6 : 2)
+}
