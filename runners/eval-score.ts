@@ -50,7 +50,7 @@ async function scoreItem(
   evaluators: readonly Evaluator[],
 ): Promise<ScoredAnswer[]> {
   const item = entry.item as DatasetItem
-  const tools = { chat: deps.chat, random: deps.random }
+  const tools = toolsFor(deps, entry.repeat)
   const hasBaseline = run.targets[0]?.kind === 'baseline'
   const single = hasBaseline ? evaluators.filter((evaluator) => evaluator.scorePair === undefined) : evaluators
   const pairwise = hasBaseline ? evaluators.filter((evaluator) => evaluator.scorePair !== undefined) : []
@@ -66,6 +66,11 @@ async function scoreItem(
     place: { target, position: entry.position, repeat: entry.repeat },
     scores,
   }))
+}
+
+/** Repetitions of an item share no reply of a judge. */
+function toolsFor({ chat, random, replies }: RunnerDeps, repeat: number): Tools {
+  return { chat, random, repeat, ...(replies && { replies }) }
 }
 
 interface PairWork {

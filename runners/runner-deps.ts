@@ -1,5 +1,5 @@
 import type { DatasetItem } from '#datasets/item.ts'
-import type { ChatPort } from '#evaluators/evaluator.ts'
+import type { ChatPort, ReplyCache } from '#evaluators/evaluator.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import type { StoredAnswer } from '#store/eval-answers.ts'
 import type { EvalTarget } from '#store/eval-work.ts'
@@ -13,6 +13,8 @@ export interface RunnerDeps {
   readonly random: () => number
   /** The judges' way to models. */
   readonly chat: ChatPort
+  /** What judges of eval runs have replied; absent: every question is asked. */
+  readonly replies?: ReplyCache
   /** Answers a dataset item as a route version (or a model) would: routing, retries and fallbacks included. Never throws. */
   readonly callTarget: (target: EvalTarget, item: DatasetItem, order: AnswerOrder) => Promise<StoredAnswer>
   /** Answers of one run under way at once in this process, those that wait for a place at their provider included. */

@@ -10,6 +10,7 @@ import { loadSnapshot } from '#store/snapshot.ts'
 import { callTarget } from './call-target.ts'
 import { evalLive } from './eval-live.ts'
 import { evalTaskClassifier } from './eval-tasks.ts'
+import { judgeReplies } from './judge-replies.ts'
 import { type CallDeps, ModelCalls } from './model-calls.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 
@@ -37,6 +38,7 @@ export function wireRunners(deps: Deps): RunnerDeps {
     bootId: deps.identity.bootId,
     random,
     chat: judgePort(calls),
+    replies: judgeReplies({ db: database.db, catalogue, clock }),
     callTarget: (target, item, order) => callTarget(targetDeps, target, item, order),
     evalConcurrency: () => widthFor(calls.capacity()),
     retention: { decisionsMs: deps.config.decisionRetentionMs },

@@ -11,6 +11,7 @@ import * as m0009 from '#migrations/0009_live_statistics.ts'
 import * as m0010 from '#migrations/0010_decision_reports.ts'
 import * as m0011 from '#migrations/0011_impact.ts'
 import * as m0012 from '#migrations/0012_freezes_and_attempts.ts'
+import * as m0013 from '#migrations/0013_judges_and_labels.ts'
 import * as m0014 from '#migrations/0014_eval_runs.ts'
 import * as m0015 from '#migrations/0015_datasets_from_traffic.ts'
 import type { Database } from './database.ts'
@@ -29,6 +30,7 @@ const migrations: Record<string, Migration> = {
   '0010_decision_reports': m0010,
   '0011_impact': m0011,
   '0012_freezes_and_attempts': m0012,
+  '0013_judges_and_labels': m0013,
   '0014_eval_runs': m0014,
   '0015_datasets_from_traffic': m0015,
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
+import { replyKeptMs } from './judge-replies.ts'
 
 /** Rows removed in one statement: short enough that nobody waits for its locks. */
 const batchRows = 2_000
@@ -37,6 +38,10 @@ const sweeps = {
   shadowCalls: (db: Database, limits: RetentionLimits) =>
     sql`delete from shadow_calls where (proposal_id, request_id) in (
       select proposal_id, request_id from shadow_calls where at < ${new Date(limits.decisionsBeforeMs)} limit ${batchRows}
+    )`.execute(db),
+  judgeReplies: (db: Database, limits: RetentionLimits) =>
+    sql`delete from judge_replies where key in (
+      select key from judge_replies where kept_at < ${new Date(limits.nowMs - replyKeptMs)} order by kept_at limit ${batchRows}
     )`.execute(db),
 } as const
 

@@ -4,6 +4,7 @@ import type { Big, BigOrNull, Json, JsonOrNull, Time, TimeOrNull } from './colum
 import type { ContentTables, StoredPrice } from './content-tables.ts'
 import type { LiveTables } from './live-tables.ts'
 import type { EvalAnswersTable, EvalRunsTable, EvalScoresTable } from './tables-eval.ts'
+import type { JudgeTables } from './tables-judges.ts'
 import type {
   ApprovalsTable,
   DatasetContentsTable,
@@ -183,7 +184,7 @@ export interface IdempotencyKeysTable {
   created_at: Time
 }
 
-export interface Tables extends BudgetTables, ContentTables, LiveTables {
+export interface Tables extends BudgetTables, ContentTables, JudgeTables, LiveTables {
   providers: ProvidersTable
   models: ModelsTable
   routes: RoutesTable
