@@ -15,6 +15,8 @@ export interface Actionable {
   readonly plan: RolloutPlan
   readonly author: string
   readonly authorPrincipal: string
+  /** Principals of its author and of the authors of the proposals it came from. */
+  readonly contributors: readonly string[]
   /** The route's stable and previous version now. */
   readonly stableVersion: number
   readonly previousVersion: number | null
@@ -132,6 +134,8 @@ function stateRefusal(name: ActionName, proposal: Actionable, viewer: Caller | n
   if (name !== 'approve') return null
   if (viewer?.principal === proposal.authorPrincipal)
     return `You wrote this: someone other than ${proposal.author} must approve it.`
+  if (viewer !== null && proposal.contributors.includes(viewer.principal))
+    return 'You wrote an earlier attempt at this: someone else must approve it.'
   if (proposal.state.status !== 'awaiting_approval') return 'Nothing waits for an approval now.'
   return proposal.state.isPaused ? 'It is paused: resume it first.' : null
 }

@@ -3,7 +3,7 @@ import { InterlockError } from '#domain/errors.ts'
 import type { ProposalEvent } from '#domain/proposal.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
-import { insertApproval, lockProposal, type StoredProposal } from '#store/proposals.ts'
+import { contributorsOf, insertApproval, lockProposal, type StoredProposal } from '#store/proposals.ts'
 import { applyEvent } from './apply-event.ts'
 import { refuseFrozen } from './freeze.ts'
 import type { RolloutDeps } from './rollout-deps.ts'
@@ -11,14 +11,16 @@ import type { RolloutDeps } from './rollout-deps.ts'
 /**
  * A person's go-ahead where the plan asks for one. Bound to the digest of what was approved.
  *
- * @throws InterlockError OWN_PROPOSAL for the author (admin included), ILLEGAL_TRANSITION when no approval is due, FROZEN in a
+ * @throws InterlockError OWN_PROPOSAL for its author and those of the proposals it came from (admin included), ILLEGAL_TRANSITION when no approval is due, FROZEN in a
  * freeze window
  */
 export async function approveProposal(deps: RolloutDeps, caller: Caller, id: string, reason: string): Promise<void> {
   await act(deps, id, async (tx, proposal) => {
-    // The key's owner counts, not the key: a second key of the author is still the author.
-    if (proposal.authorPrincipal === caller.principal) {
-      const message = `"${caller.name}" wrote proposal ${id}; someone else must approve it`
+    // The key's owner counts, not the key: a second key of the author is still the author. Having another submit it again
+    // makes nobody else of the author either.
+    if ((await contributorsOf(tx, id)).includes(caller.principal)) {
+      const part = proposal.authorPrincipal === caller.principal ? '' : 'an earlier attempt at '
+      const message = `"${caller.name}" wrote ${part}proposal ${id}; someone else must approve it`
       throw new InterlockError('OWN_PROPOSAL', message, [{ path: '{id}', message }])
     }
     await refuseFrozen(tx, proposal.route, deps.clock.nowMs())

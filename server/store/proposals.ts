@@ -117,6 +117,22 @@ export async function openProposalOf(db: Db, route: string): Promise<string | nu
   return row?.id ?? null
 }
 
+/**
+ * The people whose work a proposal carries: its author, and the authors of those that it repeats, carries over or replaces.
+ *
+ * @returns principals, each once; empty: there is no such proposal
+ */
+export async function contributorsOf(db: Db, id: string): Promise<string[]> {
+  const { rows } = await sql<{ principal: string }>`
+    with recursive chain (id, principal, of) as (
+      select id, author_principal, origin->>'of' from proposals where id = ${id}
+      union
+      select p.id, p.author_principal, p.origin->>'of' from proposals p join chain c on p.id = c.of
+    )
+    select distinct principal from chain order by principal`.execute(db)
+  return rows.map((row) => row.principal)
+}
+
 export async function openProposalIds(db: Db): Promise<string[]> {
   const rows = await db
     .selectFrom('proposals')

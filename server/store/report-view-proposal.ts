@@ -8,6 +8,7 @@ import type { RouteSpec } from '#domain/route.ts'
 import type { EvalRunSummary, ProposalStatusName } from '#reports/view-parts.ts'
 import type { ApprovalView, ProposalView, StoredVerdict, TimelineRow } from '#reports/views.ts'
 import type { StoredImpact } from './impact.ts'
+import { contributorsOf } from './proposals.ts'
 import { diffView } from './report-diff.ts'
 import { proposalHeadline } from './report-headline.ts'
 import { impactView } from './report-impact.ts'
@@ -106,6 +107,7 @@ export interface ProposalHead {
   readonly digest: string
   readonly author: string
   readonly authorPrincipal: string
+  readonly contributors: readonly string[]
   readonly state: ProposalState
   readonly plan: RolloutPlan
   readonly bar: Bar
@@ -158,6 +160,7 @@ async function readHead(db: Db, id: string): Promise<ProposalHead | null> {
     digest: row.digest,
     author: row.author,
     authorPrincipal: row.author_principal,
+    contributors: await contributorsOf(db, id),
     state: {
       status: row.status as ProposalStatus,
       step: row.step,

@@ -147,6 +147,37 @@ describe.each(engines())('freeze windows and further attempts on %s', (engine) =
     expect(versions[0]?.version).not.toBe(versions[1]?.version)
   })
 
+  test('who wrote a proposal cannot approve it after another has submitted it again for them (S2, separation of duties)', async () => {
+    const waits = { ...plan(), approvals: [{ before: 'canary' as const }] }
+    const again = async (id: string, by: typeof bob) => {
+      await abortProposal(rig.deps, grace, id, 'once more')
+      return (await retryProposal(rig.deps, by, id)).id
+    }
+    const { id: first } = await submitProposal(rig.deps, ada, input({ plan: waits }))
+    const second = await again(first, bob)
+    const third = await again(second, aCaller({ name: 'eve', principal: 'eve', role: 'author' }))
+    await advanceProposal(rig.deps, third)
+    expect(await stateOf(third)).toMatchObject({ status: 'awaiting_approval', waitingFor: 'canary' })
+    for (const { principal } of [ada, bob]) {
+      const otherKey = aCaller({ name: `${principal}-approves`, principal, role: 'approver' })
+      expect(await codeOf(approveProposal(rig.deps, otherKey, third, 'looks good'))).toBe('OWN_PROPOSAL')
+    }
+    expect(await stateOf(third)).toMatchObject({ status: 'awaiting_approval' })
+    await approveProposal(rig.deps, grace, third, 'read it')
+    expect(await stateOf(third)).toMatchObject({ waitingFor: null })
+  })
+
+  test('who wrote what another proposal replaced cannot approve its replacement (S2)', async () => {
+    const waits = { ...plan(), approvals: [{ before: 'canary' as const }] }
+    const { id: first } = await submitProposal(rig.deps, ada, input({ plan: waits }))
+    const operator = aCaller({ name: 'root', principal: 'root', role: 'admin' })
+    const origin = { kind: 'supersede', of: first } as const
+    const { id } = await submitProposal(rig.deps, operator, input({ plan: waits, origin }))
+    await advanceProposal(rig.deps, id)
+    const otherKey = aCaller({ name: 'ada-approves', principal: 'ada', role: 'approver' })
+    expect(await codeOf(approveProposal(rig.deps, otherKey, id, 'mine'))).toBe('OWN_PROPOSAL')
+  })
+
   test('a proposal takes the place of an open one in one step, if it may (D12)', async () => {
     const { id } = await submitProposal(rig.deps, ada, input())
     const origin = { kind: 'supersede', of: id } as const
