@@ -27,8 +27,17 @@ export function readUsage(value: unknown): Usage | null {
   }
 }
 
-function count(value: unknown): number | null {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
+/** More tokens than any request has. A provider that counts more, or below zero, is not believed: it would empty a budget, or fill it. */
+const mostTokens = 500_000_000
+
+/** A count of tokens; null: it is none. */
+export function count(value: unknown): number | null {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= mostTokens ? value : null
+}
+
+/** A count that a provider may leave out, which is 0 then; null: it is none. */
+export function countOr0(value: unknown): number | null {
+  return value === undefined || value === null ? 0 : count(value)
 }
 
 /** The facts of a whole chat completion; null when it is none: no object, no choices. */

@@ -1,4 +1,4 @@
-import { type AnswerUsage, type Fields, isObject, parseObject, textOf } from './answer-facts.ts'
+import { type AnswerUsage, count, countOr0, type Fields, isObject, parseObject, textOf } from './answer-facts.ts'
 import { ChunkWriter, completionOf } from './canonical-answer.ts'
 import type { StreamTranslator } from './dialect.ts'
 import { ProviderError } from './provider.ts'
@@ -24,25 +24,21 @@ function finishReasonOf(stopReason: unknown): string {
 
 /** Counts that came so far; later events repeat and complete earlier ones. */
 function usageOf(usage: Fields): AnswerUsage | null {
-  const input = usage['input_tokens']
-  const outputTokens = usage['output_tokens']
-  if (typeof input !== 'number' || typeof outputTokens !== 'number') return null
-  const cacheCreationTokens = count(usage['cache_creation_input_tokens'])
-  const cachedInputTokens = count(usage['cache_read_input_tokens'])
+  const input = count(usage['input_tokens'])
+  const outputTokens = count(usage['output_tokens'])
+  const cacheCreationTokens = countOr0(usage['cache_creation_input_tokens'])
+  const cachedInputTokens = countOr0(usage['cache_read_input_tokens'])
+  if (input === null || outputTokens === null || cacheCreationTokens === null || cachedInputTokens === null) return null
   const details = usage['output_tokens_details']
   return {
     // Anthropic counts what was read from a cache or written to it beside the rest, OpenAI within it.
     inputTokens: input + cacheCreationTokens + cachedInputTokens,
     cachedInputTokens,
     outputTokens,
-    reasoningTokens: isObject(details) ? count(details['thinking_tokens']) : 0,
+    reasoningTokens: isObject(details) ? (count(details['thinking_tokens']) ?? 0) : 0,
     isEstimated: false,
     ...(cacheCreationTokens > 0 && { cacheCreationTokens }),
   }
-}
-
-function count(value: unknown): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0
 }
 
 /** What the model may say of why it refused. */

@@ -1,4 +1,4 @@
-import { type AnswerUsage, type Fields, isObject, parseObject, textOf } from './answer-facts.ts'
+import { type AnswerUsage, count, countOr0, type Fields, isObject, parseObject, textOf } from './answer-facts.ts'
 import { type AnsweredCall, ChunkWriter, completionOf } from './canonical-answer.ts'
 import type { StreamTranslator } from './dialect.ts'
 import { emptyArguments, withPartial } from './gemini-partial-arguments.ts'
@@ -44,18 +44,23 @@ function partsOf(candidate: Fields): Fields[] {
 
 /** Tokens of tools that ran at the provider are input, thoughts are output: both are billed as such. */
 function usageOf(metadata: unknown): AnswerUsage | null {
-  if (!isObject(metadata) || typeof metadata['promptTokenCount'] !== 'number') return null
-  const reasoningTokens = count(metadata['thoughtsTokenCount'])
+  if (!isObject(metadata)) return null
+  const promptTokens = count(metadata['promptTokenCount'])
+  const toolTokens = countOr0(metadata['toolUsePromptTokenCount'])
+  const answerTokens = countOr0(metadata['candidatesTokenCount'])
+  const reasoningTokens = countOr0(metadata['thoughtsTokenCount'])
+  if (promptTokens === null || toolTokens === null || answerTokens === null || reasoningTokens === null) return null
   return {
-    inputTokens: count(metadata['promptTokenCount']) + count(metadata['toolUsePromptTokenCount']),
-    cachedInputTokens: count(metadata['cachedContentTokenCount']),
-    outputTokens: count(metadata['candidatesTokenCount']) + reasoningTokens,
+    inputTokens: promptTokens + toolTokens,
+    cachedInputTokens: count(metadata['cachedContentTokenCount']) ?? 0,
+    outputTokens: answerTokens + reasoningTokens,
     reasoningTokens,
     isEstimated: false,
   }
 }
 
-function count(value: unknown): number {
+/** Of a candidate; the first where nothing sensible is said. */
+function indexOf(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0
 }
 
@@ -171,7 +176,7 @@ export class GeminiStream implements StreamTranslator {
   }
 
   #readCandidate(candidate: Fields): string {
-    const index = count(candidate['index'])
+    const index = indexOf(candidate['index'])
     const known = this.#candidates.get(index)
     const state = known ?? { calls: 0, finishReason: null, open: null }
     this.#candidates.set(index, state)
