@@ -100,7 +100,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
   closers.push(() => providers.close())
   const tokens = createTokenCounter(log)
   closers.push(() => tokens.close())
-  const identity = { id: `${hostname()}:${config.port}`, bootId: newId('boot'), startedAtMs: clock.nowMs() }
+  const identity = identityOf(config, newId('boot'), clock.nowMs())
   const allowances = openAllowances(config, base, database, identity)
   const table = new RouteTable({
     source: createSnapshotSource(database, identity, clock),
@@ -139,6 +139,11 @@ async function open(config: Config, base: Base): Promise<Deps> {
     firstKey,
     close,
   }
+}
+
+/** A port that the system chooses names nobody: two processes of a host would take each other for gone. */
+function identityOf({ port }: Config, bootId: string, startedAtMs: number): GatewayIdentity {
+  return { id: `${hostname()}:${port === 0 ? bootId : port}`, bootId, startedAtMs }
 }
 
 function rolloutDepsOf(
