@@ -58,13 +58,27 @@ function toDecision(row: Selectable<DecisionsTable>): DecisionRecord {
     totalMs: row.total_ms,
     keyId: row.key_id,
     metadata: row.metadata,
-    facts: row.facts as RecordedFacts,
+    facts: factsOf(row),
     endpoint: row.endpoint as EndpointName,
     classification: row.classification as TaskLabel | null,
-    // Rows from before it was kept.
-    live: (row.live as RecordedLive | null) ?? quietRecord,
+    // null: from before it was kept.
+    live: { ...quietRecord, ...(row.live as Partial<RecordedLive> | null) },
     warnings: row.warnings as Warning[],
     priceVersion: row.price_version,
+  }
+}
+
+/** Older rows lack what was not kept yet: nothing was asked for then. */
+function factsOf({ facts, input_tokens }: Selectable<DecisionsTable>): RecordedFacts {
+  return {
+    inputTokens: input_tokens ?? 0,
+    maxOutputTokens: null,
+    hasTools: false,
+    hasImages: false,
+    wantsJson: false,
+    capabilities: [],
+    patterns: {},
+    ...(facts as Partial<RecordedFacts>),
   }
 }
 
