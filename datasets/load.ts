@@ -1,86 +1,23 @@
-import { Ajv, type ErrorObject } from 'ajv'
+import { Collector, jsonFault, type ParsedItems, type Row, tooLong } from './collector.ts'
 import { type CsvRecord, readCsv } from './csv.ts'
 import { type CsvHeader, csvRowToItem, readCsvHeader } from './csv-items.ts'
-import type { DatasetItem } from './item.ts'
-import { expectationNames, itemFields, itemLimits, itemSchema, messageRoles } from './item-schema.ts'
-import { findValueFault, pointerSegment, textFault } from './text-faults.ts'
+import { decodeUpload } from './decode.ts'
+import { itemLimits } from './item-schema.ts'
+import { pointerSegment } from './text-faults.ts'
 
-/**
- * One thing wrong with an upload. `path` is a JSON pointer whose first part is the row, from 1 (a line of JSONL; a record of
- * CSV, the header being row 1), the rest the place in the item or the column. `line` is the physical line; 0: the whole file.
- */
-export interface Problem {
-  readonly path: string
-  readonly line: number
-  readonly message: string
-}
-
-export type ParsedItems = { readonly items: DatasetItem[] } | { readonly problems: Problem[] }
-
-/** Reading stops at this many problems. */
-export const maxProblems = 50
+export { maxProblems, type ParsedItems, type Problem } from './collector.ts'
 
 /**
  * Reads an uploaded dataset. Never throws; either every row is good, or the problems are listed and nothing else is given.
  * JSONL: one object per line, empty lines skipped. CSV: RFC 4180 with a header row (columns in datasets/README.md).
  */
 export function parseItems(body: Uint8Array | string, contentType: 'application/x-ndjson' | 'text/csv'): ParsedItems {
-  const text = decode(body)
+  const text = decodeUpload(body)
   if (typeof text !== 'string') return { problems: [text] }
   const collector = new Collector()
   if (contentType === 'text/csv') readCsvItems(text, collector)
   else readJsonLines(text, collector)
   return collector.result()
-}
-
-/** Where a row stands, and how a place inside the item is called there. */
-interface Row {
-  readonly row: number
-  readonly line: number
-  readonly rename?: (path: string) => string
-}
-
-class Collector {
-  readonly #items: DatasetItem[] = []
-  readonly #problems: Problem[] = []
-  readonly #rowOfId = new Map<string, number>()
-
-  get isFull(): boolean {
-    return this.#problems.length >= maxProblems
-  }
-
-  report(row: Row, path: string, message: string): void {
-    if (this.isFull) return
-    this.#problems.push({ path: `/${row.row}${row.rename?.(path) ?? path}`, line: row.line, message })
-  }
-
-  accept(row: Row, value: unknown): void {
-    const fault = findValueFault(value)
-    if (fault !== null) {
-      this.report(row, fault.path, fault.message)
-      return
-    }
-    if (!validate(value)) {
-      for (const { path, message } of describeErrors(validate.errors ?? [])) this.report(row, path, message)
-      return
-    }
-    const item = value as DatasetItem
-    const earlier = this.#rowOfId.get(item.id)
-    if (earlier !== undefined) {
-      this.report(row, '/id', `id ${quote(item.id)} is already used in row ${earlier}; ids are unique in a dataset`)
-      return
-    }
-    this.#rowOfId.set(item.id, row.row)
-    this.#items.push(item)
-    if (this.#items.length === itemLimits.items + 1)
-      this.report(row, '', `more than ${itemLimits.items} items in one dataset`)
-  }
-
-  result(): ParsedItems {
-    if (this.#problems.length > 0) return { problems: this.#problems }
-    if (this.#items.length === 0) return { problems: [{ path: '', line: 0, message: 'the file holds no items' }] }
-    return { items: this.#items }
-  }
 }
 
 function readJsonLines(text: string, collector: Collector): void {
@@ -147,84 +84,4 @@ function readCsvRow(record: CsvRecord, header: CsvHeader, rowNumber: number, col
   }
   const rename = read.fromPrompt ? (path: string) => path.replace(/^\/messages\b.*$/, '/prompt') : undefined
   collector.accept(rename === undefined ? at : { ...at, rename }, read.item)
-}
-
-/** Text of the upload without its byte order mark, or why it is not text. */
-function decode(body: Uint8Array | string): string | Problem {
-  if (typeof body === 'string') {
-    const text = body.startsWith('\ufeff') ? body.slice(1) : body
-    const fault = textFault(text)
-    return fault === null ? text : { path: '', line: lineOfTextFault(text), message: `the file ${fault}` }
-  }
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  try {
-    const text = decoder.decode(body)
-    const fault = textFault(text)
-    return fault === null ? text : { path: '', line: lineOfTextFault(text), message: `the file ${fault}` }
-  } catch {
-    const line = firstUndecodableLine(body, decoder)
-    return { path: `/${line}`, line, message: 'not UTF-8; save the file as UTF-8' }
-  }
-}
-
-function lineOfTextFault(text: string): number {
-  const lines = text.split('\n')
-  return lines.findIndex((line) => textFault(line) !== null) + 1
-}
-
-function firstUndecodableLine(body: Uint8Array, decoder: TextDecoder): number {
-  let line = 1
-  for (let from = 0; from < body.length; line += 1) {
-    const end = body.indexOf(0x0a, from)
-    const stop = end < 0 ? body.length : end
-    try {
-      decoder.decode(body.subarray(from, stop))
-    } catch {
-      return line
-    }
-    from = stop + 1
-  }
-  return line
-}
-
-const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(itemSchema)
-
-function describeErrors(errors: readonly ErrorObject[]): { path: string; message: string }[] {
-  // the branches of if/then/else and propertyNames report themselves; the wrapper adds nothing
-  const telling = errors.filter((error) => error.keyword !== 'if' && error.keyword !== 'propertyNames')
-  return telling.map((error) => ({ path: errorPath(error), message: errorMessage(error) }))
-}
-
-function errorPath(error: ErrorObject): string {
-  const { additionalProperty, missingProperty } = error.params as Record<string, string | undefined>
-  const inner = additionalProperty ?? missingProperty
-  return inner === undefined ? error.instancePath : `${error.instancePath}/${pointerSegment(inner)}`
-}
-
-function errorMessage(error: ErrorObject): string {
-  const params = error.params as Record<string, unknown>
-  if (error.keyword === 'additionalProperties') {
-    const known = error.instancePath === '/expect' ? expectationNames : itemFields
-    return `unknown field ${quote(String(params['additionalProperty']))}; known: ${known.join(', ')}`
-  }
-  if (error.keyword === 'required') return `is missing`
-  if (error.keyword === 'enum') return `must be one of ${messageRoles.join(', ')}`
-  if (error.keyword === 'type') return `must be ${String(params['type']).replaceAll(',', ' or ')}`
-  if (error.keyword === 'pattern') return 'must not hold control characters'
-  return error.message ?? `breaks ${error.keyword}`
-}
-
-/** What the parser says, without the piece of source it quotes: uploads may hold personal text. */
-function jsonFault(error: unknown): string {
-  const message = error instanceof Error ? error.message : 'unreadable'
-  const unexpected = /^Unexpected token '.{1,2}'/su.exec(message)
-  return unexpected?.[0] ?? message.replace(/ \(line \d+ column \d+\)$/, '')
-}
-
-function tooLong(chars: number): string {
-  return `${chars} characters; an item may have ${itemLimits.itemChars}`
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }

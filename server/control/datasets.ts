@@ -1,40 +1,18 @@
-import { datasetDigest } from '#datasets/digest.ts'
-import { parseItems } from '#datasets/load.ts'
+import { uploadFormats } from '#datasets/import-format.ts'
 import { InterlockError } from '#domain/errors.ts'
 import { maxUploadBytes } from '#http/body.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
-import { created, type Operation, ok } from '#http/operation.ts'
-import {
-  insertDatasetVersion,
-  listDatasetItems,
-  listDatasets,
-  listDatasetVersions,
-  readDatasetVersion,
-  type StoredDataset,
-  type StoredDatasetVersion,
-} from '#store/datasets.ts'
-import { changeStored } from './change.ts'
-import { iso, nameSchema, pageSchema, timeSchema, versionParamSchema } from './common-schemas.ts'
+import { type Operation, ok } from '#http/operation.ts'
+import { listDatasetItems, listDatasets, listDatasetVersions, type StoredDataset } from '#store/datasets.ts'
+import { nameSchema, pageSchema, versionParamSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
-
-const uploadTypes = ['application/x-ndjson', 'text/csv'] as const
-
-const versionSchema = {
-  type: 'object',
-  properties: {
-    name: nameSchema,
-    version: { type: 'integer' },
-    items: { type: 'integer', description: 'number of items' },
-    sha256: { type: 'string', description: 'digest of the content: the same items in the same order have the same' },
-    createdBy: { type: 'string' },
-    createdAt: timeSchema,
-  },
-  required: ['name', 'version', 'items', 'sha256', 'createdBy', 'createdAt'],
-} as const
+import { storeTraffic } from './dataset-traffic.ts'
+import { allUploadTypes, storeUpload } from './dataset-upload.ts'
+import { datasetVersionSchema, datasetVersionView, existingVersion } from './dataset-views.ts'
 
 const datasetSchema = {
   type: 'object',
-  properties: { name: nameSchema, versions: { type: 'integer' }, latest: versionSchema },
+  properties: { name: nameSchema, versions: { type: 'integer' }, latest: datasetVersionSchema },
   required: ['name', 'versions', 'latest'],
 } as const
 
@@ -52,26 +30,31 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
     path: '/api/datasets/{name}/versions',
     action: 'run-evals',
     tag: 'datasets',
-    summary: 'Uploads a version; the content of the latest version again is that version',
+    summary:
+      'Uploads a version, or makes one of recorded requests; the content of the latest version again is that version',
     params: { name: nameSchema },
-    query: { from: { enum: ['traffic'] } },
-    body: { kind: 'bytes', mediaTypes: [...uploadTypes, 'application/json'], maxBytes: maxUploadBytes },
-    responses: {
-      200: { description: 'the latest version has this content already', schema: versionSchema },
-      201: { description: 'a new version', schema: versionSchema },
+    query: {
+      from: { enum: ['traffic'], description: 'the body is JSON: route, since, until, sample, redact' },
+      format: { enum: uploadFormats, description: 'items (default): JSONL or CSV of ours' },
     },
-    handle: async (deps, { caller, params: { name }, query, body, mediaType }) => {
-      if (query.from === 'traffic')
-        throw new InterlockError('NOT_AVAILABLE', 'datasets from traffic are not available yet')
-      const items = readItems(body, mediaType)
-      const sha256 = datasetDigest(items)
-      const act = { actor: caller.name, action: 'dataset.upload', subject: `dataset:${name}` }
-      const { version, isNew } = await changeStored(deps, act, async (tx, at) => {
-        const result = await insertDatasetVersion(tx, { name, sha256, items, by: caller.name, at })
-        return { result, details: { version: result.version, sha256, items: items.length, isNew: result.isNew } }
-      })
-      const view = versionView(await existing(deps, name, version))
-      return isNew ? created(view, `/api/datasets/${name}/versions/${version}`) : ok(view)
+    body: { kind: 'bytes', mediaTypes: allUploadTypes, maxBytes: maxUploadBytes },
+    responses: {
+      200: { description: 'the latest version has this content already', schema: datasetVersionSchema },
+      201: { description: 'a new version', schema: datasetVersionSchema },
+    },
+    handle: (deps, { caller, params: { name }, query, body, mediaType }) => {
+      if (query.from !== 'traffic') {
+        return storeUpload(deps, { name, format: query.format ?? 'items', mediaType, body, by: caller.name })
+      }
+      if (query.format !== undefined) {
+        throw new InterlockError('VALIDATION_FAILED', 'the query is not valid: format cannot stand beside from', [
+          { path: '?format', message: 'cannot stand beside from' },
+        ])
+      }
+      if (mediaType !== 'application/json') {
+        throw new InterlockError('UNSUPPORTED_MEDIA_TYPE', 'content-type must be application/json with from=traffic')
+      }
+      return storeTraffic(deps, { name, body, caller })
     },
   }),
   operation({
@@ -114,7 +97,7 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
     summary: 'Lists the versions of a dataset, newest first',
     params: { name: nameSchema },
     query: pageQuery,
-    responses: { 200: { description: 'a page', schema: pageSchema(versionSchema) } },
+    responses: { 200: { description: 'a page', schema: pageSchema(datasetVersionSchema) } },
     handle: async (deps, { params: { name }, query }) => {
       const limit = query.limit ?? 50
       const before = decodeCursor(query.cursor, ['number'])?.[0]
@@ -124,7 +107,7 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
         ...(before !== undefined && { before }),
       })
       if (rows.length === 0 && before === undefined) throw noDataset(name)
-      return ok(pageOf(rows, limit, { item: versionView, place: (row) => [row.version] }))
+      return ok(pageOf(rows, limit, { item: datasetVersionView, place: (row) => [row.version] }))
     },
   }),
   operation({
@@ -135,8 +118,9 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
     tag: 'datasets',
     summary: 'Reads a version of a dataset, without its items',
     params: { name: nameSchema, version: versionParamSchema },
-    responses: { 200: { description: 'the version', schema: versionSchema } },
-    handle: async (deps, { params }) => ok(versionView(await existing(deps, params.name, Number(params.version)))),
+    responses: { 200: { description: 'the version', schema: datasetVersionSchema } },
+    handle: async (deps, { params }) =>
+      ok(datasetVersionView(await existingVersion(deps, params.name, Number(params.version)))),
   }),
   operation({
     id: 'listDatasetItems',
@@ -149,7 +133,7 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
     query: pageQuery,
     responses: { 200: { description: 'a page', schema: pageSchema(itemSchema) } },
     handle: async (deps, { params, query }) => {
-      const { sha256 } = await existing(deps, params.name, Number(params.version))
+      const { sha256 } = await existingVersion(deps, params.name, Number(params.version))
       const limit = query.limit ?? 50
       const after = decodeCursor(query.cursor, ['number'])?.[0]
       const rows = await listDatasetItems(deps.db, {
@@ -162,40 +146,10 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
   }),
 ]
 
-/** Paths of problems are those of the file: `/ROW/field`, rows from 1. */
-function readItems(body: Buffer, mediaType: string) {
-  if (mediaType !== 'application/x-ndjson' && mediaType !== 'text/csv') {
-    throw new InterlockError('UNSUPPORTED_MEDIA_TYPE', `content-type must be ${uploadTypes.join(' or ')}`)
-  }
-  const parsed = parseItems(body, mediaType)
-  if ('items' in parsed) return parsed.items
-  const problems = parsed.problems.map(({ path, line, message }) => ({
-    path,
-    message: line > 0 ? `line ${line}: ${message}` : message,
-  }))
-  const [first] = problems
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  throw new InterlockError(
-    'VALIDATION_FAILED',
-    `the dataset is not valid: ${first?.path ?? ''} ${first?.message ?? ''}${more}; nothing was stored`,
-    problems,
-  )
-}
-
-async function existing(deps: ControlDeps, name: string, version: number): Promise<StoredDatasetVersion> {
-  const found = await readDatasetVersion(deps.db, name, version)
-  if (found === null) throw new InterlockError('NOT_FOUND', `there is no dataset "${name}@${version}"`)
-  return found
-}
-
 function noDataset(name: string): InterlockError {
   return new InterlockError('NOT_FOUND', `there is no dataset "${name}"`)
 }
 
-function versionView({ createdAt, ...version }: StoredDatasetVersion) {
-  return { ...version, createdAt: iso(createdAt) }
-}
-
 function datasetView({ latest, ...dataset }: StoredDataset) {
-  return { ...dataset, latest: versionView(latest) }
+  return { ...dataset, latest: datasetVersionView(latest) }
 }

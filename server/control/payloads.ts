@@ -23,10 +23,11 @@ const settingSchema = {
     route: nameSchema,
     sampleRate: { ...rate, description: 'share of requests kept; 0: none' },
     retentionMs: { type: ['integer', 'null'], description: 'how long a payload is kept' },
+    forDatasets: { type: 'boolean', description: 'authors may make items of datasets of these texts' },
     setBy: { type: ['string', 'null'] },
     setAt: { type: ['string', 'null'], format: 'date-time' },
   },
-  required: ['route', 'sampleRate', 'retentionMs', 'setBy', 'setAt'],
+  required: ['route', 'sampleRate', 'retentionMs', 'forDatasets', 'setBy', 'setAt'],
 } as const
 
 const payloadSchema = {
@@ -78,6 +79,7 @@ export const payloadOperations: readonly Operation<ControlDeps>[] = [
         properties: {
           sampleRate: rate,
           retention: { type: 'string', pattern: '^\\d{1,9}(s|m|h|d)$', 'x-expects': 'a duration such as 24h or 7d' },
+          forDatasets: { type: 'boolean' },
           reason: reasonSchema,
         },
         required: ['sampleRate'],
@@ -86,15 +88,15 @@ export const payloadOperations: readonly Operation<ControlDeps>[] = [
     },
     responses: { 200: { description: 'in force', schema: settingSchema } },
     handle: async (deps, { caller, params: { name }, body }) => {
-      const { sampleRate, retention, reason } = body
+      const { sampleRate, retention, reason, forDatasets = false } = body
       const setting = settingOf(sampleRate, retention)
       const act = { actor: caller.name, action: 'route.set_payloads', subject: `route:${name}` }
       await changeServed(deps, act, async (tx, at) => {
         if ((await readRoute(tx, name)) === null) throw noRoute(name)
-        await putPayloadSetting(tx, name, setting, { by: caller.name, at })
+        await putPayloadSetting(tx, name, setting && { ...setting, forDatasets }, { by: caller.name, at })
         return {
           result: undefined,
-          details: { sampleRate, ...(retention && { retention }), ...(reason && { reason }) },
+          details: { sampleRate, forDatasets, ...(retention && { retention }), ...(reason && { reason }) },
         }
       })
       return ok(settingView(name, await readPayloadSetting(deps.db, name)))
@@ -172,9 +174,11 @@ function settingOf(sampleRate: number, retention: string | undefined): PayloadSe
 }
 
 function settingView(route: string, setting: StoredPayloadSetting | null) {
-  if (setting === null) return { route, sampleRate: 0, retentionMs: null, setBy: null, setAt: null }
-  const { sampleRate, retentionMs, setBy, setAt } = setting
-  return { route, sampleRate, retentionMs, setBy, setAt: iso(setAt) }
+  if (setting === null) {
+    return { route, sampleRate: 0, retentionMs: null, forDatasets: false, setBy: null, setAt: null }
+  }
+  const { sampleRate, retentionMs, forDatasets, setBy, setAt } = setting
+  return { route, sampleRate, retentionMs, forDatasets, setBy, setAt: iso(setAt) }
 }
 
 function noPayload(requestId: string): InterlockError {

@@ -27,7 +27,7 @@ export type ErrorCode =
   | 'BODY_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'TOO_MANY_ATTEMPTS'
-  | 'NOT_AVAILABLE'
+  | 'NO_STORED_TEXTS'
   | 'UNAVAILABLE'
   | 'INTERNAL'
 

@@ -31,9 +31,14 @@ export function recordPayload(
   const { prompt } = chat.decision.version.spec
   const redactor = new Redactor()
   const tools = chat.request.fields['tools']
+  const { context, reference, schema } = chat.request.extras
+  const { variables } = chat.request
   const texts = {
     messages: [...(chat.prompt?.messages ?? []), ...chat.request.messages.map(withoutImages)],
     ...(Array.isArray(tools) && { tools }),
+    ...(context !== null && { context }),
+    ...(reference !== null && { reference }),
+    ...(variables !== null && { variables }),
     answer: facts && {
       output: facts.output,
       finishReason: facts.finishReason,
@@ -44,6 +49,8 @@ export function recordPayload(
   const payload = {
     promptVersion: prompt === undefined || chat.prompt === null ? null : promptKey(prompt),
     ...(redactor.redact(texts, 0) as object),
+    // As in samples for scoring: a schema is the route's own words, and masked it would fail every answer.
+    ...(schema !== null && JSON.stringify(schema).length <= maxTextLength && { schema }),
     errorClass: error?.errorClass ?? null,
     redacted: redactor.counts,
     isCut: redactor.isCut,

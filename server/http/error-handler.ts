@@ -24,6 +24,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   ROLLOUT_IN_PROGRESS: { status: 409, title: 'A rollout is under way' },
   ILLEGAL_TRANSITION: { status: 409, title: 'Not possible in this state' },
   FROZEN: { status: 409, title: 'Nothing advances now' },
+  NO_STORED_TEXTS: { status: 409, title: 'No stored texts' },
   REBASE_CONFLICT: { status: 409, title: 'Both sides changed the same' },
   CONCURRENT_CHANGE: { status: 409, title: 'Changed at the same moment' },
   IDEMPOTENCY_IN_FLIGHT: { status: 409, title: 'The first attempt has not ended' },
@@ -31,7 +32,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'This content type is not taken' },
   TOO_MANY_ATTEMPTS: { status: 429, title: 'Too many attempts' },
-  NOT_AVAILABLE: { status: 501, title: 'Not available yet' },
+
   UNAVAILABLE: { status: 503, title: 'Not available at the moment' },
   INTERNAL: { status: 500, title: 'Something went wrong here' },
 }

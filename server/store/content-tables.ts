@@ -1,4 +1,4 @@
-import type { ColumnType } from 'kysely'
+import type { ColumnType, Generated } from 'kysely'
 
 /** Tables of what requests say, what may be said, and what it costs. Column types as in tables.ts. */
 type Json<T> = ColumnType<T, string, string>
@@ -28,6 +28,15 @@ export interface PayloadSettingsTable {
   retention_ms: Big
   set_by: string
   set_at: Time
+  /** Whether authors may make items of datasets of these texts. */
+  for_datasets: Generated<boolean>
+}
+
+/** Where a version came from; versions of before have none. */
+export interface DatasetOriginsTable {
+  name: string
+  version: number
+  origin: Json<unknown>
 }
 
 export interface PayloadsTable {
@@ -62,5 +71,6 @@ export interface ContentTables {
   guardrails: GuardrailsTable
   payload_settings: PayloadSettingsTable
   payloads: PayloadsTable
+  dataset_origins: DatasetOriginsTable
   model_prices: ModelPricesTable
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { DatasetItem } from '#datasets/item.ts'
+import type { ItemRow } from '#datasets/upload.ts'
 import { json, type Tx } from './database.ts'
 import type { Tables } from './tables.ts'
 
@@ -12,6 +13,28 @@ export interface StoredDatasetVersion {
   readonly items: number
   readonly createdBy: string
   readonly createdAt: number
+  /** null: uploaded before origins were kept. */
+  readonly origin: DatasetOrigin | null
+}
+
+/** Where a version came from, as plain JSON: a file and what was not carried over of it, or recorded requests of a route. */
+export type DatasetOrigin =
+  | { readonly kind: 'upload'; readonly format: string; readonly notes: readonly string[] }
+  | ({ readonly kind: 'traffic' } & TrafficOrigin)
+
+/** Times are milliseconds since the epoch. */
+export interface TrafficOrigin {
+  readonly route: string
+  readonly since: number
+  readonly until: number
+  /** Stored requests of the window, and how many of them were looked at until the sample was full. */
+  readonly found: number
+  readonly examined: number
+  readonly nearDuplicates: number
+  /** Cut when they were stored, without a message of their own, or no valid items. */
+  readonly unusable: number
+  /** Items by stratum (task and workflow), largest first; at most 50. */
+  readonly strata: readonly { readonly name: string; readonly found: number; readonly items: number }[]
 }
 
 /** A dataset with its latest version. */
@@ -21,13 +44,15 @@ export interface StoredDataset {
   readonly latest: StoredDatasetVersion
 }
 
-/** Rows of one insert: a few megabytes at most. */
+/** Most rows and UTF-16 code units of one insert: a few megabytes. */
 const chunkSize = 500
+const chunkChars = 2_000_000
 
 export interface NewDatasetVersion {
   readonly name: string
   readonly sha256: string
-  readonly items: readonly DatasetItem[]
+  readonly rows: readonly ItemRow[]
+  readonly origin: DatasetOrigin
   readonly by: string
   readonly at: number
 }
@@ -62,36 +87,60 @@ export async function insertDatasetVersion(
       created_at: new Date(dataset.at),
     })
     .execute()
+  await tx
+    .insertInto('dataset_origins')
+    .values({ name: dataset.name, version, origin: json(dataset.origin) })
+    .execute()
   return { version, isNew: true }
 }
 
-async function insertContent(tx: Tx, { sha256, items, at }: NewDatasetVersion): Promise<void> {
+async function insertContent(tx: Tx, { sha256, rows, at }: NewDatasetVersion): Promise<void> {
   const inserted = await tx
     .insertInto('dataset_contents')
-    .values({ sha256, item_count: items.length, created_at: new Date(at) })
+    .values({ sha256, item_count: rows.length, created_at: new Date(at) })
     .onConflict((conflict) => conflict.column('sha256').doNothing())
     .executeTakeFirst()
   if ((inserted.numInsertedOrUpdatedRows ?? 0n) === 0n) return
-  for (let from = 0; from < items.length; from += chunkSize) {
-    const rows = items
-      .slice(from, from + chunkSize)
-      .map((item, index) => ({ sha256, position: from + index, item_id: item.id, item: json(item) }))
-    await tx.insertInto('dataset_items').values(rows).execute()
+  for (const { from, part } of chunks(rows)) {
+    const values = part.map(({ id, json: item }, index) => ({ sha256, position: from + index, item_id: id, item }))
+    await tx.insertInto('dataset_items').values(values).execute()
   }
+}
+
+function* chunks(rows: readonly ItemRow[]): Generator<{ readonly from: number; readonly part: readonly ItemRow[] }> {
+  let from = 0
+  let chars = 0
+  for (const [index, { json: text }] of rows.entries()) {
+    if (index > from && (index - from >= chunkSize || chars + text.length > chunkChars)) {
+      yield { from, part: rows.slice(from, index) }
+      from = index
+      chars = 0
+    }
+    chars += text.length
+  }
+  if (from < rows.length) yield { from, part: rows.slice(from) }
 }
 
 function selectVersions(db: Db) {
   return db
     .selectFrom('dataset_versions')
     .innerJoin('dataset_contents', 'dataset_contents.sha256', 'dataset_versions.sha256')
+    .leftJoin('dataset_origins', (join) =>
+      join
+        .onRef('dataset_origins.name', '=', 'dataset_versions.name')
+        .onRef('dataset_origins.version', '=', 'dataset_versions.version'),
+    )
     .selectAll('dataset_versions')
-    .select('dataset_contents.item_count')
+    .select(['dataset_contents.item_count', 'dataset_origins.origin'])
 }
 
 type VersionRow = Awaited<ReturnType<ReturnType<typeof selectVersions>['executeTakeFirstOrThrow']>>
 
 export async function readDatasetVersion(db: Db, name: string, version: number): Promise<StoredDatasetVersion | null> {
-  const row = await selectVersions(db).where('name', '=', name).where('version', '=', version).executeTakeFirst()
+  const row = await selectVersions(db)
+    .where('dataset_versions.name', '=', name)
+    .where('dataset_versions.version', '=', version)
+    .executeTakeFirst()
   return row === undefined ? null : toVersion(row)
 }
 
@@ -100,8 +149,11 @@ export async function listDatasetVersions(
   db: Db,
   page: { readonly name: string; readonly limit: number; readonly before?: number },
 ): Promise<StoredDatasetVersion[]> {
-  let query = selectVersions(db).where('name', '=', page.name).orderBy('version', 'desc').limit(page.limit)
-  if (page.before !== undefined) query = query.where('version', '<', page.before)
+  let query = selectVersions(db)
+    .where('dataset_versions.name', '=', page.name)
+    .orderBy('dataset_versions.version', 'desc')
+    .limit(page.limit)
+  if (page.before !== undefined) query = query.where('dataset_versions.version', '<', page.before)
   return (await query.execute()).map(toVersion)
 }
 
@@ -141,6 +193,7 @@ function toVersion(row: VersionRow): StoredDatasetVersion {
     items: row.item_count,
     createdBy: row.created_by,
     createdAt: row.created_at.getTime(),
+    origin: row.origin as DatasetOrigin | null,
   }
 }
 

@@ -26,6 +26,8 @@ export interface StoredPayload {
 
 export interface StoredPayloadSetting extends PayloadSetting {
   readonly route: string
+  /** Authors may make items of datasets of these texts. */
+  readonly forDatasets: boolean
   readonly setBy: string
   readonly setAt: number
 }
@@ -104,7 +106,7 @@ export async function readPayloadSettings(db: Db): Promise<Map<string, PayloadSe
 export async function putPayloadSetting(
   tx: Tx,
   route: string,
-  setting: PayloadSetting | null,
+  setting: (PayloadSetting & { readonly forDatasets: boolean }) | null,
   set: { readonly by: string; readonly at: number },
 ): Promise<void> {
   if (setting === null) {
@@ -114,6 +116,7 @@ export async function putPayloadSetting(
   const row = {
     sample_rate: setting.sampleRate,
     retention_ms: setting.retentionMs,
+    for_datasets: setting.forDatasets,
     set_by: set.by,
     set_at: new Date(set.at),
   }
@@ -130,11 +133,13 @@ function toSetting(row: {
   retention_ms: string
   set_by: string
   set_at: Date
+  for_datasets: boolean
 }): StoredPayloadSetting {
   return {
     route: row.route,
     sampleRate: row.sample_rate,
     retentionMs: Number(row.retention_ms),
+    forDatasets: row.for_datasets,
     setBy: row.set_by,
     setAt: row.set_at.getTime(),
   }

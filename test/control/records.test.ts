@@ -76,12 +76,11 @@ describe.each(engines())('records on %s', (engine) => {
       expect((await upload('bad', line('a'), 'application/json')).body.code).toBe('UNSUPPORTED_MEDIA_TYPE')
     })
 
-    test('from traffic says that it is not available yet, instead of storing something else', async () => {
-      const answer = await rig.call('POST', '/api/datasets/live/versions?from=traffic', { body: { route: 'support' } })
-      expect([answer.status, answer.body.code]).toEqual([501, 'NOT_AVAILABLE'])
-      expect(
-        (await rig.call('POST', '/api/datasets/live/versions?from=thin-air', { body: {} })).body.errors[0].path,
-      ).toBe('?from')
+    test('a source or a format that is not known is refused at its place', async () => {
+      const wrong = async (query: string) =>
+        (await rig.call('POST', `/api/datasets/live/versions?${query}`, { body: {} })).body.errors[0].path
+      expect(await wrong('from=thin-air')).toBe('?from')
+      expect(await wrong('format=spreadsheet')).toBe('?format')
     })
 
     test('a thousand items page through in order', async () => {

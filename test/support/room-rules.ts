@@ -27,7 +27,7 @@ export const plainBuiltins: readonly string[] = [
 
 /** From the leaves up. `runners/entry` is the part of runners/ that starts processes; see docs/decisions. */
 export const roomRules: readonly RoomRule[] = [
-  { name: 'datasets', rooms: [], packages: ['node:fs', 'ajv'] },
+  { name: 'datasets', rooms: [], packages: ['node:fs', 'ajv', 'yaml'] },
   { name: 'reports', rooms: [], packages: ['node:fs', 'handlebars', 'd3-scale', 'd3-shape'] },
   { name: 'migrations', rooms: [], packages: ['kysely'] },
   { name: 'server/domain', rooms: [], packages: ['node:crypto'] },
