@@ -88,7 +88,7 @@ function excludeByAllowance(model: Model, { request, live }: Judged, exclude: Ex
   if (limited !== undefined) exclude('rate_limit', limited)
   const left = live.budgetLeftMicroUsd
   if (left === null) return
-  const expected = expectedCostMicroUsd(model, request.inputTokens, request.maxOutputTokens)
+  const expected = expectedCostMicroUsd(model, request)
   if (expected === null) exclude('unpriced', 'a budget applies, which needs a price')
   else if (expected > left) exclude('budget', `expected $${dollars(expected)}, the budget has $${dollars(left)} left`)
 }
@@ -126,7 +126,7 @@ function excludeByOffer(model: Model, request: RequestFacts, constraint: Constra
     if (!model.capabilities.includes(name)) exclude('capability', `the route needs ${name}`)
   }
   if (constraint.maxCostUsd === undefined) return
-  const expected = expectedCostMicroUsd(model, request.inputTokens, request.maxOutputTokens)
+  const expected = expectedCostMicroUsd(model, request)
   const limit = constraint.maxCostUsd * 1_000_000
   if (expected === null) exclude('unpriced', `the limit of $${constraint.maxCostUsd} needs a price`)
   else if (expected > limit) exclude('max_cost', `expected $${dollars(expected)}, limit $${constraint.maxCostUsd}`)

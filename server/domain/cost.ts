@@ -22,21 +22,36 @@ export function costMicroUsd(price: Price | null, usage: Usage | null): number |
   return Math.round(perMillion / 1_000_000)
 }
 
+/** What a request asks for, as far as it costs. */
+export interface Wanted {
+  readonly inputTokens: number
+  /** Of one answer; null: the request names no limit. */
+  readonly maxOutputTokens: number | null
+  /** How many answers it asks for (`n`); absent: one. */
+  readonly answers?: number
+}
+
+/** Output tokens to expect: without a limit `assumedOutputTokens`, or the model's own limit where that is less, for each answer. */
+export function expectedOutputTokens(
+  { maxOutputTokens, answers = 1 }: Wanted,
+  modelLimit: number | null = null,
+): number {
+  return Math.min(maxOutputTokens ?? assumedOutputTokens, modelLimit ?? Number.POSITIVE_INFINITY) * answers
+}
+
 /**
  * What a request is expected to cost before it is answered, micro-dollars, not rounded.
  *
- * @param maxOutputTokens asked for by the request; null: `assumedOutputTokens`, or the model's own limit where that is less
  * @param cachedShare part of the input expected at the cached price, 0 to 1; 0 where a limit must hold whatever the cache does
  */
 export function expectedCostMicroUsd(
   model: { readonly price: Price | null; readonly maxOutputTokens: number | null },
-  inputTokens: number,
-  maxOutputTokens: number | null,
+  wanted: Wanted,
   cachedShare = 0,
 ): number | null {
   if (model.price === null) return null
   const { input, cachedInput } = model.price
   const inputPrice = input + cachedShare * ((cachedInput ?? input) - input)
-  const output = Math.min(maxOutputTokens ?? assumedOutputTokens, model.maxOutputTokens ?? Number.POSITIVE_INFINITY)
-  return (inputTokens * inputPrice + output * model.price.output) / 1_000_000
+  const output = expectedOutputTokens(wanted, model.maxOutputTokens)
+  return (wanted.inputTokens * inputPrice + output * model.price.output) / 1_000_000
 }

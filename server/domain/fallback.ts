@@ -1,4 +1,4 @@
-import { expectedCostMicroUsd } from './cost.ts'
+import { expectedCostMicroUsd, type Wanted } from './cost.ts'
 import type { Exclusion } from './decision.ts'
 import type { FallbackReason, ModelRef, RouteSpec } from './route.ts'
 import type { Model } from './snapshot.ts'
@@ -118,24 +118,22 @@ export function costCapMicroUsd(spec: RouteSpec, rule: string | null): number | 
 }
 
 /** What the attempts of one request may cost together. */
-export interface Purse {
+export interface Purse extends Wanted {
   readonly capMicroUsd: number | null
-  readonly inputTokens: number
-  readonly maxOutputTokens: number | null
 }
 
 /** @param rule whose limit holds besides the route's; null: none matched */
 export function purseOf(
   spec: RouteSpec,
   rule: string | null,
-  { inputTokens, maxOutputTokens }: Omit<Purse, 'capMicroUsd'>,
+  { inputTokens, maxOutputTokens, answers = 1 }: Wanted,
 ): Purse {
-  return { capMicroUsd: costCapMicroUsd(spec, rule), inputTokens, maxOutputTokens }
+  return { capMicroUsd: costCapMicroUsd(spec, rule), inputTokens, maxOutputTokens, answers }
 }
 
 /** What an attempt is expected to cost; null: unpriced. */
 export function expectedOf(purse: Purse, model: Model | undefined): number | null {
-  return model === undefined ? null : expectedCostMicroUsd(model, purse.inputTokens, purse.maxOutputTokens)
+  return model === undefined ? null : expectedCostMicroUsd(model, purse)
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Catalogue } from './constraints.ts'
-import { costMicroUsd, expectedCostMicroUsd } from './cost.ts'
+import { costMicroUsd, expectedCostMicroUsd, type Wanted } from './cost.ts'
 import type { Usage } from './decision.ts'
 import type { ModelRef } from './route.ts'
 
@@ -9,7 +9,7 @@ export interface Charge {
   readonly after: ModelRef | null
   /** As billed; null: nothing was answered, so what routing expects is taken. */
   readonly usage: Usage | null
-  readonly facts: { readonly inputTokens: number; readonly maxOutputTokens: number | null }
+  readonly facts: Wanted
 }
 
 /** Relative changes: 0.25 = a quarter more. Intervals cover 95 %. */
@@ -76,9 +76,7 @@ export function costForecast(catalogue: Catalogue, charges: readonly Charge[]): 
 function costOf(catalogue: Catalogue, ref: ModelRef | null, { usage, facts }: Charge): number | null {
   const model = ref === null ? undefined : catalogue.models.get(ref)
   if (model === undefined) return null
-  return usage === null
-    ? expectedCostMicroUsd(model, facts.inputTokens, facts.maxOutputTokens)
-    : costMicroUsd(model.price, usage)
+  return usage === null ? expectedCostMicroUsd(model, facts) : costMicroUsd(model.price, usage)
 }
 
 function nothing<U extends string>(unit: U) {

@@ -9,6 +9,8 @@ export interface RequestFacts {
   readonly inputTokens: number
   /** Most output tokens the request asks for; null when it names no limit. */
   readonly maxOutputTokens: number | null
+  /** How many answers it asks for (`n`), each of `maxOutputTokens`; absent: one. */
+  readonly answers?: number
   readonly hasTools: boolean
   readonly hasImages: boolean
   /** The request asks for JSON (`json_object` or `json_schema`). */
@@ -28,6 +30,8 @@ export interface RecordedFacts {
   /** Of `inputTokens`, those of the route's prompt; absent: none. */
   readonly promptTokens?: number
   readonly maxOutputTokens: number | null
+  /** Absent: one. */
+  readonly answers?: number
   readonly hasTools: boolean
   readonly hasImages: boolean
   readonly wantsJson: boolean

@@ -13,7 +13,7 @@ export function costMeasure(context: RankContext): Measure {
     const entry = catalogue.models.get(model)
     if (entry === undefined) return Number.POSITIVE_INFINITY
     const cachedShare = cachedShareOf(context, model)
-    const cost = expectedCostMicroUsd(entry, request.inputTokens, request.maxOutputTokens, cachedShare)
+    const cost = expectedCostMicroUsd(entry, request, cachedShare)
     return cost ?? Number.POSITIVE_INFINITY
   }
   const words = (model: ModelRef) => {

@@ -1,11 +1,11 @@
 import { scopeKey } from '#domain/budget.ts'
-import { assumedOutputTokens, expectedCostMicroUsd } from '#domain/cost.ts'
+import { expectedCostMicroUsd, expectedOutputTokens } from '#domain/cost.ts'
 import type { Usage } from '#domain/decision.ts'
 import type { LiveView } from '#domain/live.ts'
 import type { Limits } from '#domain/rate-limit.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import type { RoutingDecision } from '#domain/routing.ts'
-import type { Caller, Snapshot } from '#domain/snapshot.ts'
+import type { Caller, Price, Snapshot } from '#domain/snapshot.ts'
 import type { Log } from '#infra/log.ts'
 import type { AllowanceSource } from '#store/allowance-source.ts'
 import { budgetExceeded, budgetUnreachable, limitReached, tooManyTokens, writeRateHeaders } from './allowance-errors.ts'
@@ -150,7 +150,7 @@ export class Allowances {
   reserve(spending: Spending, head: Head): Reserved | Promise<Reserved> {
     const { snapshot, caller, decision, facts, requestId } = spending
     const { sets: limits, leases } = this.#appliedTo({ caller, route: decision.version.route, facts, snapshot })
-    const tokens = facts.inputTokens + (facts.maxOutputTokens ?? assumedOutputTokens)
+    const tokens = facts.inputTokens + expectedOutputTokens(facts)
     const limited = limits.length === 0 ? null : this.#takeLimits(limits, tokens, head)
     if (limited !== null) return { error: limited }
     const whole = { requestId, limits, tokens, isSettled: false }
@@ -271,8 +271,14 @@ function costliestOf({ decision, snapshot, facts }: Spending): number {
   let most = 0
   for (const { model } of decision.targets) {
     const entry = snapshot.models.get(model)
-    const cost = entry === undefined ? null : expectedCostMicroUsd(entry, facts.inputTokens, facts.maxOutputTokens)
-    if (cost !== null && cost > most) most = cost
+    const cost = entry === undefined ? null : expectedCostMicroUsd(entry, facts)
+    if (cost === null) continue
+    // Nothing but what is free costs nothing: an estimate of 0 would pass a budget that is used up.
+    most = Math.max(most, cost, isFree(entry?.price) ? 0 : 1)
   }
   return Math.ceil(most)
+}
+
+function isFree(price: Price | null | undefined): boolean {
+  return price === null || price === undefined || (price.input === 0 && price.output === 0)
 }

@@ -4,7 +4,7 @@ import { decideTargets, decisionOf, splitRoute } from '#domain/routing.ts'
 import type { Caller, Snapshot } from '#domain/snapshot.ts'
 import { resolveModel } from './access.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
-import { factsOf } from './chat-request.ts'
+import { factsOf, withParameters } from './chat-request.ts'
 import { classify, refuseUnknownTask } from './classify.ts'
 import type { Endpoint } from './endpoint.ts'
 import { metadataOf } from './metadata.ts'
@@ -49,7 +49,7 @@ export function decide(
   })
   const atMs = state.clock.nowMs()
   const { prompt, refusal } = promptFor(split.version, { snapshot, caller, request, facts: asked })
-  const facts = withPrompt(asked, prompt)
+  const facts = withParameters(withPrompt(asked, prompt), request, split.version.spec.parameters)
   const allowed = () => state.allowances.view({ caller, route: entry.name, facts, snapshot })
   const decideAs = (task: Awaited<ReturnType<typeof classify>>): Chat => {
     const random = state.random()

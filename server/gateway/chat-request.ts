@@ -150,7 +150,7 @@ export function factsOf(
   const tools = listOf(fields['tools']) ?? listOf(fields['functions'])
   const size = promptSize(request.messages, tools)
   const format = (fields['response_format'] as { type?: unknown } | null | undefined)?.type
-  const asked = fields['max_completion_tokens'] ?? fields['max_tokens']
+  const isChat = request.vectors === null
   const capabilities: string[] = []
   if (request.isStream) capabilities.push('streaming')
   if (tools !== null) capabilities.push('tools')
@@ -163,7 +163,8 @@ export function factsOf(
     requestId,
     metadata,
     inputTokens: size.tokens + (request.vectors?.tokens ?? 0),
-    maxOutputTokens: request.vectors !== null ? 0 : typeof asked === 'number' ? asked : null,
+    maxOutputTokens: isChat ? outputLimitOf(fields) : 0,
+    ...(isChat && answersOf(fields)),
     hasTools: tools !== null,
     hasImages: size.hasImages,
     wantsJson: format === 'json_schema' || format === 'json_object',
@@ -176,6 +177,35 @@ export function factsOf(
     },
   }
   return { facts, patterns }
+}
+
+/** The larger of both names where both are given: providers differ in which one they obey. null: no limit. */
+function outputLimitOf(fields: Fields): number | null {
+  const limits = limitNames.flatMap((name) => (typeof fields[name] === 'number' ? [fields[name]] : []))
+  return limits.length === 0 ? null : Math.max(...limits)
+}
+
+/** How many answers are asked for, where it is more than one. */
+function answersOf({ n }: Fields): { readonly answers?: number } {
+  return typeof n === 'number' && n > 1 ? { answers: n } : {}
+}
+
+/** What a version's parameters ask for where the request does not: what a budget sets aside depends on it. */
+export function withParameters(
+  facts: RequestFacts,
+  request: ChatRequest,
+  parameters: Fields | undefined,
+): RequestFacts {
+  if (parameters === undefined || request.vectors !== null) return facts
+  const asked = Object.fromEntries(
+    [...limitNames, 'n']
+      .filter((name) => !Object.hasOwn(request.fields, name) && applies(name, request))
+      .map((name) => [name, parameters[name]]),
+  )
+  const limit = outputLimitOf(asked)
+  const answers = answersOf(asked)
+  if (limit === null && answers.answers === undefined) return facts
+  return { ...facts, ...answers, ...(limit !== null && { maxOutputTokens: limit }) }
 }
 
 function listOf(value: unknown): readonly unknown[] | null {

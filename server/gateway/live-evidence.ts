@@ -180,6 +180,7 @@ export function recordDecision(deps: EvidenceDeps, chat: Chat, ending: Ending): 
       wantsJson: facts.wantsJson,
       capabilities: facts.capabilities,
       patterns: chat.patterns,
+      ...(facts.answers !== undefined && { answers: facts.answers }),
       ...(facts.allowedModels !== undefined && { allowedModels: facts.allowedModels }),
       ...(chat.prompt !== null && { promptTokens: chat.prompt.tokens }),
     },

@@ -44,10 +44,12 @@ describe('cost (B4)', () => {
 
   it('expects the output a request allows, or the assumed one, within what the model gives', () => {
     const model = { price: { input: 0, cachedInput: null, output: 1_000_000 }, maxOutputTokens: 100 }
-    expect(expectedCostMicroUsd(model, 10, 40)).toBe(40)
-    expect(expectedCostMicroUsd(model, 10, null)).toBe(100)
-    expect(expectedCostMicroUsd({ ...model, maxOutputTokens: null }, 10, null)).toBe(500)
-    expect(expectedCostMicroUsd({ ...model, price: null }, 10, 1)).toBeNull()
+    expect(expectedCostMicroUsd(model, { inputTokens: 10, maxOutputTokens: 40 })).toBe(40)
+    expect(expectedCostMicroUsd(model, { inputTokens: 10, maxOutputTokens: null })).toBe(100)
+    expect(expectedCostMicroUsd({ ...model, maxOutputTokens: null }, { inputTokens: 10, maxOutputTokens: null })).toBe(
+      500,
+    )
+    expect(expectedCostMicroUsd({ ...model, price: null }, { inputTokens: 10, maxOutputTokens: 1 })).toBeNull()
   })
 })
 

@@ -100,6 +100,36 @@ describe.each(engines())('what a caller may spend, on %s (B5)', (engine) => {
     expect((await stateOf(rig.database.db, 'team', 'x', rig.clock.nowMs())).spentMicroUsd).toBe(20)
   })
 
+  it.each<[string, object]>([
+    ['an empty message and no tokens at all', { messages: [{ role: 'user', content: '' }], max_tokens: 0 }],
+    ['its limit under two names, of which one is 0', { max_completion_tokens: 0, max_tokens: 98 }],
+    ['content that is not counted', { messages: [{ role: 'user', content: [{ type: 'file' }] }], max_tokens: 0 }],
+  ])('lets nothing that costs pass a budget that is used up: %s', async (_what, more) => {
+    const { gateway } = await rig.start({ budgets: [aBudget({ scope: 'key', name: 'key_1', hardMicroUsd: 0 })] })
+    expect((await gateway.post({ ...ask, ...more })).status).toBe(402)
+    expect(rig.strong.calls).toHaveLength(0)
+  })
+
+  it('sets aside what every answer may cost where several are asked for, and the larger of two limits', async () => {
+    const budget = aBudget({ scope: 'key', name: 'key_1', hardMicroUsd: 5 * estimate })
+    const { gateway } = await rig.start({ budgets: [budget] })
+    expect((await gateway.post({ ...ask, n: 6 })).status).toBe(402)
+    expect((await gateway.post({ ...ask, max_completion_tokens: 10, max_tokens: 100_000 })).status).toBe(402)
+    expect((await gateway.post({ ...ask, n: 4 })).status).toBe(200)
+    await gateway.settle()
+    expect(gateway.written.decisions.map(({ facts }) => facts.answers)).toEqual([6, undefined, 4])
+  })
+
+  it('sets aside what the route’s own parameters ask for', async () => {
+    const { gateway } = await rig.start({
+      budgets: [aBudget({ scope: 'key', name: 'key_1', hardMicroUsd: 5 * estimate })],
+      parameters: { max_tokens: 50_000 },
+    })
+    const { max_tokens: _, ...open } = ask
+    expect((await gateway.post(open)).status).toBe(402)
+    expect((await gateway.post(ask)).status).toBe(200)
+  })
+
   it('falls to a target that the rest of the budget covers, and says why the dearer one was passed over', async () => {
     const budget = aBudget({ scope: 'key', name: 'key_1', hardMicroUsd: 10 })
     const { gateway } = await rig.start({ budgets: [budget], fallbacks: ['c/m'] })

@@ -21,6 +21,7 @@ export interface CallerSetup {
   readonly providerLimits?: Limits
   readonly fallbacks?: readonly string[]
   readonly cheapPrice?: null
+  readonly parameters?: Readonly<Record<string, unknown>>
 }
 
 /** Gateways over one test database with a fake clock: made for each test of the file that calls this, closed after it. */
@@ -59,7 +60,12 @@ export function callerRig(engine: Engine) {
         aModel('c/m', { price: setup.cheapPrice === null ? null : { input: 0, cachedInput: null, output: 0 } }),
       ],
       routes: [
-        aRoute('r', { models: ['s/m'], fallbacks: setup.fallbacks ?? [], retry: { attempts: 1 } }),
+        aRoute('r', {
+          models: ['s/m'],
+          fallbacks: setup.fallbacks ?? [],
+          retry: { attempts: 1 },
+          parameters: setup.parameters ?? {},
+        }),
         aRoute('unpriced', { models: ['c/m'] }),
       ],
       ...(setup.callers && { callers: setup.callers }),
