@@ -89,6 +89,12 @@ export interface Tools {
   readonly repeat?: number
 }
 
+/** Criteria of a judge: of one answer, and of a comparison. */
+export interface JudgeQuestions {
+  readonly rubric?: readonly { readonly id: string; readonly text: string }[]
+  readonly comparison?: readonly { readonly id: string; readonly text: string }[]
+}
+
 /** A configured evaluator, ready to score. */
 export interface Evaluator {
   readonly name: string
@@ -100,6 +106,8 @@ export interface Evaluator {
   readonly usesJudge: boolean
   /** Models it may ask, `provider/model`; absent: none. */
   readonly judges?: readonly string[]
+  /** What its judges are asked, for the people who check them. */
+  readonly questions?: JudgeQuestions
   score(evalCase: EvalCase, tools: Tools): Promise<Score>
   /**
    * Pairwise evaluators compare both answers of one request; the value is the candidate's: 1 wins, 0.5 tie, 0 loses (the

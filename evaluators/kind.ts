@@ -1,4 +1,4 @@
-import type { EvalCase, Score, Tools } from './evaluator.ts'
+import type { EvalCase, JudgeQuestions, Score, Tools } from './evaluator.ts'
 
 /** What is wrong with a configuration. `path` is a JSON pointer below the configuration: `/judge`. */
 export interface ConfigProblem {
@@ -15,6 +15,7 @@ export interface ConfiguredKind {
   readonly usesJudge?: boolean
   /** Models it may ask. */
   readonly judges?: readonly string[]
+  readonly questions?: JudgeQuestions
   readonly score: (evalCase: EvalCase, tools: Tools) => Score | Promise<Score>
   readonly scorePair?: (baseline: EvalCase, candidate: EvalCase, tools: Tools) => Promise<Score>
 }

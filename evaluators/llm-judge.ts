@@ -37,6 +37,7 @@ export const llmJudge: EvaluatorKind = {
       material: [rubricPrompt.source, retryPrompt, ...(isPairwise ? [pairwisePrompt.source] : [])],
       usesJudge: true,
       judges: modelsOfPanel(panel),
+      questions: { rubric, ...(isPairwise ? { comparison } : {}) },
       score: rubricJudge(panel, rubric),
     }
     return isPairwise ? { ...configured, scorePair: pairwiseJudge(panel, comparison) } : configured

@@ -115,6 +115,7 @@ function toEvaluator(kind: EvaluatorKind, configured: ConfiguredKind): Evaluator
     needsReference: kind.needsReference,
     usesJudge: configured.usesJudge ?? false,
     ...(configured.judges && { judges: configured.judges }),
+    ...(configured.questions && { questions: configured.questions }),
     score: (evalCase: EvalCase, tools: Tools): Promise<Score> =>
       withValidScore(async () => configured.score(evalCase, tools)),
   }

@@ -1,10 +1,11 @@
 import { type Share, shareOf } from './judge-statistics.ts'
 import { pairedMeanBounds, sumPairs } from './statistics.ts'
 
-/** Who won, in one order each. */
+/** Who won, in one order each; `count`: how many pairs came out like this, default 1. */
 export interface TwoOrders {
   readonly baselineFirst: string
   readonly candidateFirst: string
+  readonly count?: number
 }
 
 export interface OrderStability {
@@ -16,13 +17,20 @@ export interface OrderStability {
 
 /** @param orders  winners in the words `baseline`, `candidate`, anything else is no decision */
 export function orderStability(orders: readonly TwoOrders[]): OrderStability {
-  const flips = orders.filter((pair) => pair.baselineFirst !== pair.candidateFirst).length
-  const decided = (winner: string) => winner === 'baseline' || winner === 'candidate'
-  const places = orders.flatMap(({ baselineFirst, candidateFirst }) => [
-    ...(decided(baselineFirst) ? [baselineFirst === 'baseline'] : []),
-    ...(decided(candidateFirst) ? [candidateFirst === 'candidate'] : []),
-  ])
-  return { flips: shareOf(flips, orders.length), firstPlace: shareOf(places.filter(Boolean).length, places.length) }
+  let [pairs, flips, decided, first] = [0, 0, 0, 0]
+  for (const { baselineFirst, candidateFirst, count = 1 } of orders) {
+    pairs += count
+    if (baselineFirst !== candidateFirst) flips += count
+    const places = [
+      [baselineFirst, 'baseline'],
+      [candidateFirst, 'candidate'],
+    ] as const
+    for (const [winner, shownFirst] of places) {
+      if (winner === 'baseline' || winner === 'candidate') decided += count
+      if (winner === shownFirst) first += count
+    }
+  }
+  return { flips: shareOf(flips, pairs), firstPlace: shareOf(first, decided) }
 }
 
 /** The value a frozen case had when it was frozen, and the one it got now. */
