@@ -1,5 +1,6 @@
 import { blockIn, type Guardrails, hasBlocked } from '#domain/guardrails.ts'
 import type { RouteVersion } from '#domain/route.ts'
+import { findJsonFault } from '#http/json-fault.ts'
 import type { Chat } from './chat-context.ts'
 import { type ApiError, invalidRequest } from './openai-error.ts'
 import { textsOf } from './request-texts.ts'
@@ -23,7 +24,10 @@ export function checkGuardrails(chat: Guarded): Blocked | null {
   const { guardrails } = chat.snapshot
   const own = chat.decision.version.spec.guardrails
   if (own === undefined && guardrails.blocked === undefined && guardrails.maxRequestBytes === undefined) return null
-  const texts = hasBlocked(guardrails) || hasBlocked(own) ? textsOf(chat.request, chat.facts.metadata) : []
+  const isSearched = hasBlocked(guardrails) || hasBlocked(own)
+  // What was searched must be what the provider reads, whichever of two equal names its reader takes.
+  if (isSearched && repeatsName(chat.request.bytes)) return { error: repeated, isEvidence: false }
+  const texts = isSearched ? textsOf(chat.request, chat.facts.metadata) : []
   const bytes = chat.request.bytes.length
   const error = errorBy(guardrails, { texts, bytes }, 'of this gateway')
   if (error !== null) return { error, isEvidence: false }
@@ -31,6 +35,16 @@ export function checkGuardrails(chat: Guarded): Blocked | null {
   const ownError = errorBy(own, { texts, bytes }, `of the route "${version.route}"`)
   if (ownError === null) return null
   return { error: ownError, isEvidence: !otherArmBlocks(chat, { texts, bytes }) }
+}
+
+const repeated = invalidRequest(
+  400,
+  'duplicate_field',
+  'The body holds a field twice in one object, which this route does not take: readers disagree on which of them counts.',
+)
+
+function repeatsName(bytes: Buffer): boolean {
+  return findJsonFault(bytes.toString('utf8'))?.kind === 'duplicate_key'
 }
 
 interface Sent {

@@ -71,6 +71,18 @@ describe('guardrails (B6)', () => {
 
   const aurora = 'project aurora'
   const escaped = '{"q":"project \\u0061urora"}'
+  const tool = (parameters: object) => ({ type: 'function', function: { name: 'f', parameters } })
+  const called = (text: string) => ({
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: text } }],
+  })
+  const image = (url: string) => ({ type: 'image_url', image_url: { url } })
+  const file = (type: string, text: string) => ({
+    type: 'file',
+    file: { filename: 'a', file_data: `data:${type};base64,${Buffer.from(text).toString('base64')}` },
+  })
+
   it.each<[string, object]>([
     ['text parts', { messages: [{ role: 'user', content: [{ type: 'text', text: aurora }] }] }],
     [
@@ -104,6 +116,13 @@ describe('guardrails (B6)', () => {
     ['what a tool is said to do', { tools: [{ type: 'function', function: { name: 'f', description: aurora } }] }],
     ['a system message', { messages: [{ role: 'system', content: aurora }] }],
     ['a field that is only passed on', { prediction: { type: 'content', content: aurora } }],
+    ['names of fields', { tools: [tool({ type: 'object', properties: { 'Project Aurora': { type: 'string' } } })] }],
+    ['a field of a tool that is called as one of bytes', { tools: [tool({ default: { file: { data: aurora } } })] }],
+    ['escaped arguments of that name', { messages: [called('{"file":{"data":"project \\u0061urora"}}')] }],
+    ['an address of an image', { messages: [{ role: 'user', content: [image(`https://h/?q=${aurora}`)] }] }],
+    ['a file of text', { messages: [{ role: 'user', content: [file('text/plain', aurora)] }] }],
+    ['a file of marked text', { messages: [{ role: 'user', content: [file('Text/markdown;charset=utf-8', aurora)] }] }],
+    ['an image that is none', { messages: [{ role: 'user', content: [image(`data:text/plain,${aurora}`)] }] }],
     ['a variable of the prompt', { interlock: { variables: { topic: aurora } } }],
     ['metadata', { metadata: { topic: aurora } }],
   ])('read %s', async (_where, body) => {
@@ -117,6 +136,14 @@ describe('guardrails (B6)', () => {
     await start({ blocked: [{ name: 'bytes', pattern: 'AAAA' }] })
     const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAAAAAA' } }
     expect((await say([image], { interlock: { reference: 'AAAA' } })).status).toBe(200)
+  })
+
+  it('take no body that gives a field twice anywhere: a provider may read the one that was not searched', async () => {
+    await start(codename)
+    const twice = '{"model":"r","messages":[{"role":"user","content":"project aurora","content":"hi"}]}'
+    const response = await running.post(twice)
+    expect([response.status, (await errorOf(response)).code]).toEqual([400, 'duplicate_field'])
+    expect(upstream.calls).toHaveLength(0)
   })
 
   it('see through full-width, invisible and look-alike letters', async () => {
