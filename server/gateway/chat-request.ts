@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { RenderedPrompt } from '#domain/prompt.ts'
 import type { RequestFacts } from '#domain/request-facts.ts'
 import { promptSize, promptText } from '#domain/tokens.ts'
@@ -61,6 +62,8 @@ export type ObjectRead = { readonly fields: Fields; readonly spans: ObjectSpans 
 
 /** Reads a body that must be one JSON object: nesting, JSON, repeated fields. */
 export function readObject(bytes: Buffer): ObjectRead {
+  // Replaced in what is read here, such bytes would reach the provider as they are.
+  if (!isUtf8(bytes)) return { error: invalidRequest(400, 'invalid_json', 'The body is not UTF-8.') }
   const spans = findFields(bytes)
   if (spans === null) {
     return { error: invalidRequest(400, 'json_too_deep', `The body is nested deeper than ${maxJsonDepth} levels.`) }
@@ -84,12 +87,19 @@ export function readObject(bytes: Buffer): ObjectRead {
   return { fields: fields as Fields, spans }
 }
 
-/** The first name that stands twice; null: none. */
+/** The first name that stands twice; null: none. Some readers take names that differ in case alone for one: Go's, for instance. */
 function repeatedName({ fields }: ObjectSpans): string | null {
   const seen = new Set<string>()
-  for (const { name } of fields) if (seen.size === seen.add(name).size) return name
+  for (const { name } of fields) if (seen.size === seen.add(folded(name)).size) return name
   return null
 }
+
+/** Upper case first: it makes an S of the long s and a K of the Kelvin sign. */
+function folded(name: string): string {
+  return plainName.test(name) ? name : name.toUpperCase().toLowerCase()
+}
+
+const plainName = /^[a-z_]+$/
 
 /** Reads a chat request: the types of known fields. Unknown fields are left to the provider. */
 export function readChatRequest(bytes: Buffer): ReadResult {

@@ -48,6 +48,20 @@ async function errorOf(response: Response) {
 }
 
 describe('a request that cannot be served', () => {
+  it('is refused where its bytes are not UTF-8: a provider would read others than were checked', async () => {
+    const body = Buffer.concat([
+      Buffer.from('{"model":"open","messages":[{"role":"user","content":"a'),
+      Buffer.from([0xc1, 0xb0]),
+      Buffer.from('"}]}'),
+    ])
+    const response = await fetch(`${running.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${testKey}` },
+      body,
+    })
+    expect(await errorOf(response)).toMatchObject({ status: 400, code: 'invalid_json' })
+  })
+
   it.each<[string, unknown, Record<string, unknown>]>([
     ['malformed JSON', '{"model": "open", "messages": [', { status: 400, code: 'invalid_json', param: null }],
     ['an empty body', '', { status: 400, code: 'invalid_json' }],
@@ -64,6 +78,16 @@ describe('a request that cannot be served', () => {
       'a repeated field',
       '{"model":"open","messages":[],"mod\\u0065l":"closed"}',
       { status: 400, code: 'duplicate_field', param: 'model' },
+    ],
+    [
+      'the model once more, in capitals (readers that ignore case would take it)',
+      '{"model":"open","messages":[],"MODEL":"closed"}',
+      { status: 400, code: 'duplicate_field', param: 'MODEL' },
+    ],
+    [
+      'the messages once more, with a long s',
+      '{"model":"open","messages":[],"me\u017fsages":[]}',
+      { status: 400, code: 'duplicate_field' },
     ],
     ['no model', { messages }, { status: 400, code: 'missing_required_parameter', param: 'model' }],
     ['no messages', { model: 'open' }, { status: 400, code: 'missing_required_parameter', param: 'messages' }],
