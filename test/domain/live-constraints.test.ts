@@ -146,6 +146,22 @@ describe('sensitivity (A3, B6)', () => {
     expect(detail('resticted')).toContain('"resticted" is not known, so held to be restricted')
   })
 
+  it('is not weaker where it is spelled oddly or not known than where it is spelled right', () => {
+    const constraints = { sensitivity: { restricted: ['no-training', 'no-retention'], Health: ['no-training'] } }
+    const orderOf = (sensitivity: string) => decide({ constraints }, {}, { sensitivity }).order
+    for (const odd of ['RESTRICTED', ' Restricted ', 'restricted\t', 'secret', 'constructor', '__proto__']) {
+      expect(orderOf(odd)).toEqual(orderOf('restricted'))
+    }
+    expect(orderOf('health ')).toEqual(orderOf('Health'))
+    expect(orderOf('restricted')).toEqual(['own/m'])
+  })
+
+  it('of a request that names none is internal, also where something is asked of internal ones', () => {
+    const constraints = { sensitivity: { internal: ['no-training', 'no-retention'] } }
+    expect(decide({ constraints }, {}, {}).order).toEqual(['own/m'])
+    expect(decide({ constraints }, {}, { sensitivity: '' }).order).toEqual(['own/m'])
+  })
+
   it('goes by what the route asks for the level, all of it', () => {
     const constraints = { sensitivity: { restricted: ['no-training'], health: ['no-training', 'no-retention'] } }
     expect(decide({ constraints }, {}, { sensitivity: 'restricted' }).order).toEqual(['careful/m', 'own/m'])
