@@ -43,7 +43,7 @@ const maxAliases = 100
 function readPromptfoo(text: string, isYaml: boolean, { collector, notes }: Sink): void {
   let value: unknown
   try {
-    value = isYaml ? parseYaml(text, { maxAliasCount: maxAliases, prettyErrors: true }) : JSON.parse(text)
+    value = isYaml ? parseYaml(text, { maxAliasCount: maxAliases, merge: true }) : JSON.parse(text)
   } catch (error) {
     const line = isYaml ? lineOf(error) : 0
     collector.reportAt('', line, `not ${isYaml ? 'YAML' : 'JSON'}: ${isYaml ? yamlFault(error) : jsonFault(error)}`)

@@ -7,6 +7,8 @@ export interface ApiRequest {
   /** Path below the server's address; parts that come from a person are encoded by the caller. */
   readonly path: string
   readonly body?: unknown
+  /** A file instead of JSON; the answer may take as long as reading it does. */
+  readonly file?: { readonly bytes: Uint8Array<ArrayBuffer>; readonly type: string }
   /** Ends this call early, on top of the command's own signal. */
   readonly signal?: AbortSignal
 }
@@ -30,6 +32,7 @@ export class ApiFailure extends CommandFailure {
 
 const defaultUrl = 'http://127.0.0.1:8080'
 const answerTimeoutMs = 30_000
+const fileTimeoutMs = 180_000
 
 /**
  * The client of `INTERLOCK_URL` with the key of `--key-file` or `INTERLOCK_KEY`. A key is never a flag: command lines are
@@ -83,7 +86,8 @@ async function callOnce(url: URL, key: string, request: ApiRequest, io: CliIo): 
 function headersOf(key: string, request: ApiRequest): Record<string, string> {
   const headers = { authorization: `Bearer ${key}`, accept: 'application/json' }
   if (request.method === 'GET') return headers
-  return { ...headers, 'content-type': 'application/json', 'idempotency-key': randomUUID() }
+  const type = request.file?.type ?? 'application/json'
+  return { ...headers, 'content-type': type, 'idempotency-key': randomUUID() }
 }
 
 /** A connection that breaks is tried once more: the idempotency key keeps a write from happening twice. */
@@ -93,13 +97,15 @@ async function send(
   request: ApiRequest,
   signal: AbortSignal,
 ): Promise<Response> {
+  const timeoutMs = request.file === undefined ? answerTimeoutMs : fileTimeoutMs
+  const body = request.file?.bytes ?? (request.body === undefined ? null : JSON.stringify(request.body))
   const attempt = () =>
     fetch(new URL(request.path.replace(/^\//, ''), url), {
       method: request.method,
       headers,
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerTimeoutMs)]),
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      body,
     })
   try {
     return await attempt().catch((error: unknown) => (isBroken(error) ? attempt() : Promise.reject(error)))
@@ -133,7 +139,7 @@ async function readBody(response: Response, url: URL, signal: AbortSignal): Prom
 function notReached(url: URL, error: unknown, signal: AbortSignal): CommandFailure {
   if (signal.aborted) return new CommandFailure(exitCodes.unreachable, 'interrupted before the server had answered')
   const name = error instanceof Error ? error.name : 'unknown error'
-  const why = name === 'TimeoutError' ? `no answer within ${answerTimeoutMs / 1000} s` : (causeOf(error) ?? name)
+  const why = name === 'TimeoutError' ? 'no answer in time' : (causeOf(error) ?? name)
   return new CommandFailure(
     exitCodes.unreachable,
     `${url.origin} was not reached (${why}); is the server running, and is INTERLOCK_URL right?`,

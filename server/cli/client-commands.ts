@@ -1,4 +1,5 @@
 import { abort, approve, pause, reject, resume } from './act.ts'
+import { importDataset, importSyntax } from './import-dataset.ts'
 import type { CliCommand } from './io.ts'
 import { propose, proposeSyntax } from './propose.ts'
 import { rollback, rollbackSyntax } from './rollback.ts'
@@ -19,5 +20,6 @@ export const clientCommands: Readonly<Record<string, ListedCommand>> = {
   resume: { summary: 'Lets a paused proposal advance again.', run: resume },
   abort: { summary: 'Withdraws a proposal.', run: abort },
   rollback: { summary: rollbackSyntax.summary, run: rollback },
+  import: { summary: importSyntax.summary, run: importDataset },
   status: { summary: statusSyntax.summary, run: (args, io) => status(args, io) },
 }

@@ -264,15 +264,14 @@ describe('the server and the key', () => {
 })
 
 describe('approve, reject, pause, resume, abort (D9)', () => {
-  test.each(Object.entries(clientCommands).filter(([name]) => !['propose', 'status', 'rollback'].includes(name)))(
-    '%s posts the reason to its proposal and shows where that now stands',
-    async (name, command) => {
-      const { api, io, out } = await serve({ [`POST /api/proposals/prop_1/${name}`]: [ended({ status: 'offline' })] })
-      expect(await command.run(['prop_1', '--reason', 'read it'], io)).toBe(0)
-      expect(api.seen[0]?.body).toEqual({ reason: 'read it' })
-      expect(out).toEqual(['prop_1: offline'])
-    },
-  )
+  test.each(
+    Object.entries(clientCommands).filter(([name]) => !['import', 'propose', 'status', 'rollback'].includes(name)),
+  )('%s posts the reason to its proposal and shows where that now stands', async (name, command) => {
+    const { api, io, out } = await serve({ [`POST /api/proposals/prop_1/${name}`]: [ended({ status: 'offline' })] })
+    expect(await command.run(['prop_1', '--reason', 'read it'], io)).toBe(0)
+    expect(api.seen[0]?.body).toEqual({ reason: 'read it' })
+    expect(out).toEqual(['prop_1: offline'])
+  })
 
   test('approving needs a reason; pausing does not', async () => {
     const { io, err } = await serve({ 'POST /api/proposals/prop_1/pause': [ended({ isPaused: true })] })

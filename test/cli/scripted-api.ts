@@ -33,12 +33,13 @@ export async function scriptedApi(script: Readonly<Record<string, readonly Scrip
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const text = Buffer.concat(chunks).toString('utf8')
     const path = request.url ?? ''
+    const isJson = request.headers['content-type'] === 'application/json'
     const name = `${request.method} ${path}`
     seen.push({
       method: request.method ?? '',
       path,
       headers: request.headers,
-      body: text === '' ? null : JSON.parse(text),
+      body: text === '' ? null : isJson ? JSON.parse(text) : text,
     })
     const answers = script[name] ?? []
     const turn = used.get(name) ?? 0
