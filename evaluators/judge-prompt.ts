@@ -9,7 +9,7 @@ export interface JudgePrompt {
 }
 
 /** Reads `prompts/<name>.md`: the parts below its headings `# System` and `# User`. @throws at load when one is missing */
-export function loadPrompt(name: 'rubric' | 'pairwise' | 'grounding'): JudgePrompt {
+export function loadPrompt(name: 'rubric' | 'pairwise' | 'grounding' | 'facts'): JudgePrompt {
   const source = readPromptFile(name)
   const parts = /^# System\n(?<system>[\s\S]+)\n# User\n(?<user>[\s\S]+)$/.exec(source)?.groups
   if (!parts?.['system'] || !parts['user']) throw new Error(`prompts/${name}.md needs "# System" and "# User"`)

@@ -1,18 +1,51 @@
+import { citations } from './citations.ts'
 import { contains } from './contains.ts'
 import { contentHash, isWithinDepth } from './content-hash.ts'
+import { escalation } from './escalation.ts'
 import type { EvalCase, Evaluator, Score, Tools } from './evaluator.ts'
 import { exact } from './exact.ts'
+import { factual } from './factual.ts'
+import { format } from './format.ts'
 import { grounding } from './grounding.ts'
 import { jsonFields } from './json-fields.ts'
 import { jsonValidity } from './json-validity.ts'
 import type { ConfigProblem, ConfiguredKind, EvaluatorKind } from './kind.ts'
+import { language } from './language.ts'
+import { length } from './length.ts'
 import { llmJudge } from './llm-judge.ts'
+import { looping } from './looping.ts'
 import { numeric } from './numeric.ts'
+import { piiLeak } from './pii-leak.ts'
+import { refusal } from './refusal.ts'
 import { regex } from './regex.ts'
 import { type CompiledSchema, compileSchema } from './schema-compile.ts'
+import { tone } from './tone.ts'
+import { toolUse } from './tool-use.ts'
+import { truncation } from './truncation.ts'
 import { withValidScore } from './valid-score.ts'
 
-const kinds: readonly EvaluatorKind[] = [contains, exact, grounding, jsonFields, jsonValidity, llmJudge, numeric, regex]
+const kinds: readonly EvaluatorKind[] = [
+  contains,
+  exact,
+  grounding,
+  jsonFields,
+  jsonValidity,
+  llmJudge,
+  numeric,
+  regex,
+  citations,
+  escalation,
+  factual,
+  format,
+  language,
+  length,
+  looping,
+  piiLeak,
+  refusal,
+  tone,
+  toolUse,
+  truncation,
+]
 const kindsByName = new Map(kinds.map((kind) => [kind.name, kind]))
 
 /** Every name a bar or an eval run may use, sorted. */
