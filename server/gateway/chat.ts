@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Usage, Warning } from '#domain/decision.ts'
 import { purseOf } from '#domain/fallback.ts'
 import type { Provider } from '#domain/snapshot.ts'
-import { chargedCost } from '#domain/task.ts'
 import { Cancellation, ProviderError } from '#providers/provider.ts'
 import type { Reservation, Reserved } from './allowances.ts'
 import type { Chat, GatewayState } from './chat-context.ts'
@@ -20,7 +19,7 @@ import { type ApiError, type Head, sendError } from './openai-error.ts'
 import { type ArmResult, costOf, usageOf } from './outcome.ts'
 import { keepsPayload, recordPayload } from './payload.ts'
 import { readBody } from './request-body.ts'
-import { settle } from './settlement.ts'
+import { asEvidence, settle } from './settlement.ts'
 import { testFailureHeader, testFailureOf } from './test-failure.ts'
 import { traceFactsOf } from './trace-facts.ts'
 
@@ -57,7 +56,17 @@ export async function handleChat(
   // Awaited only where a budget that seems used up is looked at once more.
   const admitted = admit(state, reply, wanted, asked instanceof Promise ? await asked : asked)
   if (admitted === null) return
-  const { chat, reservation } = admitted
+  try {
+    await serve(state, reply, admitted)
+  } catch (error) {
+    letGo(state, admitted)
+    throw error
+  }
+}
+
+/** Calls the targets, gives the client what came of it, and writes the records. */
+async function serve(state: GatewayState, reply: Reply, { chat, reservation }: Admitted): Promise<void> {
+  const { res, head } = reply
   const cancellation = new Cancellation()
   res.once('close', () => {
     if (!res.writableFinished) cancellation.cancel()
@@ -74,10 +83,23 @@ export async function handleChat(
   state.afterwards.add(
     estimatedUsage(state.tokens, chat, result.facts)
       .then((usage) => finish(state, chat, reservation, result, usage))
-      .catch((error: unknown) =>
-        state.log.error({ err: error, requestId: chat.requestId }, 'a request was not recorded'),
-      ),
+      .catch((error: unknown) => {
+        letGo(state, { chat, reservation })
+        state.log.error({ err: error, requestId: chat.requestId }, 'a request was not recorded')
+      }),
   )
+}
+
+/** A request that may be sent, and what is held for it. */
+interface Admitted {
+  readonly chat: Chat
+  readonly reservation: Reservation
+}
+
+/** After a fault of ours: nothing stays held. What was set aside counts as spent, because it may have been. */
+function letGo(state: GatewayState, { chat, reservation }: Admitted): void {
+  state.allowances.settle(reservation, { usage: null, costMicroUsd: reservation.budget?.microUsd ?? null })
+  if (chat.isMirrored) state.shadow.release(chat.request.bytes.length)
 }
 
 /** Adds what headers ask for: a place in a trace, and failures to be played. */
@@ -105,12 +127,7 @@ function ask(state: GatewayState, reply: Reply, chat: Chat): Asked | Promise<Ask
 }
 
 /** Lets a request pass, or answers it: what was asked first, then what routing says. @returns null: answered */
-function admit(
-  state: GatewayState,
-  reply: Reply,
-  chat: Chat,
-  reserved: Asked,
-): { readonly chat: Chat; readonly reservation: Reservation } | null {
+function admit(state: GatewayState, reply: Reply, chat: Chat, reserved: Asked): Admitted | null {
   if ('blocked' in reserved) {
     turnAway(state, reply, chat, reserved.blocked)
     return null
@@ -183,9 +200,7 @@ function finish(
   }
   const settled = settle(chat, forwarded, result)
   if (reservation !== null) state.allowances.settle(reservation, settled)
-  // Arms are compared with what finding the task cost them.
-  const charged = chargedCost(result.costMicroUsd, chat.decision.classification)
-  const evidence = charged === result.costMicroUsd ? result : { ...result, costMicroUsd: charged }
+  const evidence = asEvidence(result, settled)
   recordCompletion(state, chat, evidence)
   // What was stopped before it was sent is not kept either: it may be what must not be seen.
   if (forwarded.attempts.length > 0) recordPayload(state, chat, evidence)

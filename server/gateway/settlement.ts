@@ -13,8 +13,10 @@ export interface Settlement {
   readonly priceVersion: number | null
 }
 
+type Settled = Pick<Chat, 'snapshot' | 'facts'> & { readonly decision: Pick<Chat['decision'], 'classification'> }
+
 /** Settles a request, whatever came of it: answered, broken off, or left by its client. */
-export function settle(chat: Chat, forwarded: Forwarded, result: ArmResult): Settlement {
+export function settle(chat: Settled, forwarded: Forwarded, result: ArmResult): Settlement {
   const { target, attempts } = forwarded
   const model = target === null ? undefined : chat.snapshot.models.get(target.model)
   const usage = settledUsage(result.usage, result.error, chat.facts.inputTokens)
@@ -32,12 +34,26 @@ export function settle(chat: Chat, forwarded: Forwarded, result: ArmResult): Set
     ...(isLastGiven && { costMicroUsd: own }),
     ...(isStream && { endMs: Math.round(result.totalMs), errorClass: result.error?.errorClass ?? null }),
   }
-  const earlier = isLastGiven ? attempts.slice(0, -1).reduce((sum, one) => sum + (one.costMicroUsd ?? 0), 0) : 0
-  const costMicroUsd = total(own === null ? null : own + earlier)
+  const all = [...attempts.slice(0, -1), closed]
   return {
-    attempts: [...attempts.slice(0, -1), closed],
+    attempts: all,
     usage,
-    costMicroUsd,
+    costMicroUsd: total(paidFor(all, usage, own)),
     priceVersion: own === null ? null : (model?.priceVersion ?? null),
   }
+}
+
+/** What the attempts cost together. @returns null where the answer's cost is not known, or nothing was paid for */
+function paidFor(attempts: readonly Attempt[], usage: Usage | null, own: number | null): number | null {
+  const sum = attempts.reduce((paid, { costMicroUsd }) => paid + (costMicroUsd ?? 0), 0)
+  if (usage !== null) return own === null ? null : sum
+  return sum === 0 ? null : sum
+}
+
+/**
+ * A result as arms are compared by: an answer costs all that its request did, finding the task and answers that were paid for
+ * and not given included (intention to treat).
+ */
+export function asEvidence(result: ArmResult, { costMicroUsd }: Settlement): ArmResult {
+  return result.costMicroUsd === null || result.costMicroUsd === costMicroUsd ? result : { ...result, costMicroUsd }
 }

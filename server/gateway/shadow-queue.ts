@@ -38,10 +38,15 @@ export class ShadowQueue {
   submit(bytes: number, job: () => Promise<void>): void {
     this.#waiting.push(async () => {
       await job()
-      this.#reserved -= 1
-      this.#bytes -= bytes
+      this.release(bytes)
     })
     this.#pump()
+  }
+
+  /** Gives a reserved place back: its mirror has run, or never will. */
+  release(bytes: number): void {
+    this.#reserved -= 1
+    this.#bytes -= bytes
   }
 
   #pump(): void {

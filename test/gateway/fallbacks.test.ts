@@ -60,6 +60,10 @@ beforeEach(async () => {
             { model: 'three/c', on: ['timeout', 'context_length'] },
           ],
         }),
+        aRoute('named-twice', {
+          ...once,
+          fallbacks: ['two/b', 'three/c'].map((model) => ({ model, on: ['content_filter'] as const })),
+        }),
         aRoute('only-filter', { ...once, fallbacks: [{ model: 'two/b', on: ['content_filter'] }] }),
         aRoute('pool', { ...once, models: ['one/a', 'one/z'], fallbacks: ['two/b'] }),
         // One attempt of 500 tokens at most is expected to cost 1,003 micro-dollars.
@@ -195,6 +199,14 @@ describe('an answer with status 200 that is none', () => {
     expect(kept.headers.get('x-interlock-model')).toBe('one/a')
     expect(await kept.json()).toMatchObject({ choices: [{ finish_reason: 'content_filter' }] })
     expect((await lastDecision())?.costMicroUsd).toBe(20)
+  })
+
+  it('goes out with the cost of whatever was tried in its place', async () => {
+    first.otherwise = answered('', 'content_filter')
+    second.otherwise = answered('', 'content_filter')
+    third.otherwise = fails(500)
+    expect((await ask('named-twice')).headers.get('x-interlock-model')).toBe('one/a')
+    expect((await lastDecision())?.costMicroUsd).toBe(40)
   })
 })
 

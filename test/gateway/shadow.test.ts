@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LiveRollout } from '#domain/snapshot.ts'
-import { answers, type FakeUpstream, fails, startUpstream } from '#test/support/fake-upstream.ts'
+import { answers, completion, type FakeUpstream, fails, sends, startUpstream } from '#test/support/fake-upstream.ts'
 import { type RunningGateway, startGateway, until } from '#test/support/gateway.ts'
 import { aModel, aProvider, aRollout, aRoute, aSnapshot, aVersion } from '#test/support/routing.ts'
 
@@ -52,6 +52,15 @@ afterEach(() => running.close())
 const messages = [{ role: 'user', content: 'write to ann@example.com' }]
 const ask = (more: object = {}, headers: Record<string, string> = {}) =>
   running.post({ model: 'r', messages, metadata: { session: 's1' }, ...more }, headers)
+
+const filtered = sends(
+  200,
+  'application/json',
+  JSON.stringify({
+    ...completion(''),
+    choices: [{ index: 0, message: { role: 'assistant', content: '' }, finish_reason: 'content_filter' }],
+  }),
+)
 
 describe('shadow (D5)', () => {
   beforeEach(() => running.setSnapshot(snapshotWith({ stage: 'shadow', step: -1, shareBp: 0, mirrorRate: 1 })))
@@ -134,6 +143,28 @@ describe('shadow (D5)', () => {
     expect(running.written.samples[0]).toMatchObject({ arm: 'baseline' })
     expect(JSON.parse(running.written.samples[0]?.payload ?? '')).toMatchObject({ output: 'old answer' })
     expect(running.written.shadowCalls[0]).toMatchObject({ errorClass: 'server_error', status: 500 })
+  })
+
+  it('counts what the candidate’s own guardrails stop against it, and sends it to nobody (B6)', async () => {
+    const guardrails = { blocked: [{ name: 'mail', pattern: 'ann@' }] }
+    running.setSnapshot(snapshotWith({ stage: 'shadow', step: -1, shareBp: 0, mirrorRate: 1 }, { guardrails }))
+    expect((await ask()).status).toBe(200)
+    await running.settle()
+    expect(fresh.calls).toHaveLength(0)
+    expect(running.written.completions[0]).toMatchObject({
+      baseline: { values: { error_rate: 0 } },
+      candidate: { values: { error_rate: 1 } },
+    })
+  })
+
+  it('charges the candidate for an answer that its fallback had to better', async () => {
+    const fallbacks = [{ model: 'backup/m', on: ['content_filter'] }]
+    running.setSnapshot(snapshotWith({ stage: 'shadow', step: -1, shareBp: 0, mirrorRate: 1 }, { fallbacks }))
+    fresh.otherwise = filtered
+    await ask()
+    await running.settle()
+    expect(running.written.shadowCalls[0]).toMatchObject({ model: 'backup/m', costMicroUsd: 40 })
+    expect(running.written.completions[0]?.candidate?.values).toMatchObject({ error_rate: 1, cost_usd: 0.00004 })
   })
 
   it('settles both when both failed', async () => {
