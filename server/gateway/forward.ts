@@ -80,7 +80,11 @@ export type Forwarded = {
   | { readonly kind: 'failed'; readonly target: PlannedTarget | null; readonly error: ProviderError }
 )
 
-type Called = { readonly answer: ChatAnswer } | { readonly stream: ChatStream } | { readonly error: ProviderError }
+type Called =
+  | { readonly answer: ChatAnswer }
+  | { readonly stream: ChatStream }
+  /** `isUncalled`: there was no time left to call it. */
+  | { readonly error: ProviderError; readonly isUncalled?: true }
 type Tried = Called | { readonly error: ProviderError; readonly flawed: ChatAnswer }
 
 /**
@@ -199,12 +203,14 @@ class Run {
   }
 
   async #call(target: PlannedTarget, trace: readonly string[] | undefined): Promise<Called> {
-    this.#deps.live.began(target.model)
     const { providers, spec, body, cancellation, isKept, isStream } = this.#request
     const provider = providers.get(target.provider)
     const timeouts = { ...defaultTimeouts, ...spec.timeouts }
     const totalMs = this.#endsAtMs - this.#now()
-    if (totalMs <= 0) return { error: new ProviderError('timeout', 'the deadline of the request passed') }
+    if (totalMs <= 0) {
+      return { error: new ProviderError('timeout', 'the deadline of the request passed'), isUncalled: true }
+    }
+    this.#deps.live.began(target.model)
     if (provider === undefined)
       return { error: new ProviderError('connection', 'the provider is not in the catalogue') }
     const model = target.model.slice(target.provider.length + 1)
@@ -258,6 +264,10 @@ class Run {
   /** What an attempt means for its target's health. */
   #tell({ model }: PlannedTarget, startMs: number, tried: Tried): void {
     const { circuits, live } = this.#deps
+    if ('isUncalled' in tried) {
+      circuits.released(model)
+      return
+    }
     const error = 'error' in tried ? tried.error : null
     // A stream is not well until it has ended.
     if ('answer' in tried || 'flawed' in tried) circuits.succeeded(model)
@@ -347,5 +357,6 @@ function sleep(ms: number, cancellation: Cancellation): Promise<void> {
       resolve()
     }
     cancellation.listen(done)
+    if (cancellation.isCancelled) done()
   })
 }
