@@ -1,4 +1,13 @@
-/** Writes together what comes in while a write is under way: one statement for many answers, and none waits for a timer. */
+import { setTimeout as wait } from 'node:timers/promises'
+
+/** A batch smaller than this waits a moment for more: most of what a statement costs it costs once. */
+const worthWriting = 32
+const gatherMs = 8
+
+/**
+ * Writes together what comes in while a write is under way: one statement for many answers, and none waits longer than a few
+ * milliseconds for others.
+ */
 export class BatchWriter<T> {
   readonly #write: (batch: readonly T[]) => Promise<unknown>
   readonly #mostAtOnce: number
@@ -17,14 +26,14 @@ export class BatchWriter<T> {
     this.#waiting.push({ entry, done })
     if (!this.#isWriting) {
       this.#isWriting = true
-      // What the same turn of the loop brings belongs to the same batch.
-      setImmediate(() => void this.#drain())
+      void this.#drain()
     }
     return done.promise
   }
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
+      if (this.#waiting.length < worthWriting) await wait(gatherMs)
       const batch = this.#waiting.splice(0, this.#mostAtOnce)
       try {
         await this.#write(batch.map(({ entry }) => entry))

@@ -1,7 +1,14 @@
 import { resolveEvaluators } from '#evaluators/registry.ts'
 import { renewClaims } from '#store/eval-claims.ts'
 import { summarise } from '#store/eval-summary.ts'
-import { type EvalRunHead, endEvalRun, finishEvalRun, readEvalRun, readProgress } from '#store/eval-work.ts'
+import {
+  type EvalRunHead,
+  endEvalRun,
+  finishEvalRun,
+  readEvalRun,
+  readProgress,
+  refreshEvalStatistics,
+} from '#store/eval-work.ts'
 import { CostCap } from './cost-cap.ts'
 import { fetchAnswers } from './eval-fetch.ts'
 import { scoreRemaining } from './eval-score.ts'
@@ -33,6 +40,7 @@ export async function workOnEvalRun(deps: RunnerDeps, runId: string, ending?: Ab
       log.warn({ runId, reason: error.message }, 'claims could not be renewed'),
     )
   }, claimMs / 3)
+  await refreshEvalStatistics(db)
   const work = { run, evaluators: resolved.evaluators, cap: new CostCap(db, run), ending, claimMs }
   try {
     await fetchAnswers(deps, work)
@@ -48,6 +56,7 @@ async function finish(deps: RunnerDeps, run: EvalRunHead, cap: CostCap): Promise
   const progress = await readProgress(db, run.id)
   const isDone = progress.pending === 0 && progress.unscored === 0
   if (!isDone && cap.reason === null) return
+  await refreshEvalStatistics(db)
   const summary = await summarise(db, run.id)
   const isClosed = isDone
     ? await finishEvalRun(db, run.id, summary, clock.nowMs())
