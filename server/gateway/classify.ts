@@ -46,7 +46,10 @@ function objectionTo(of: Unclassified): string | null {
   if (allowed === undefined) return null
   const { budgetLeftMicroUsd, limitedProviders } = allowed()
   if (budgetLeftMicroUsd !== null && budgetLeftMicroUsd <= 0) return 'the budget is used up'
-  const provider = snapshot.models.get(classifierModelOf(version.spec) ?? '')?.provider
+  const model = snapshot.models.get(classifierModelOf(version.spec) ?? '')
+  // Its cost would make the request's unknown, and a budget cannot be charged what is not known.
+  if (budgetLeftMicroUsd !== null && model?.price === null) return 'a budget applies, which needs a price'
+  const provider = model?.provider
   const limit = provider === undefined ? undefined : limitedProviders.get(provider)
   return limit === undefined ? null : `its provider takes no more now: ${limit}`
 }

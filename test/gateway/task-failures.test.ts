@@ -171,6 +171,17 @@ describe('what a request may still spend (B5)', () => {
     expect(record.classification).toMatchObject({ by: 'default', note })
     expect(bench.tasks.calls).toEqual([])
   })
+
+  it('nobody is asked by a model without a price where a budget applies: the whole request would cost nothing known', async () => {
+    bench.tasks.otherwise = answers('code')
+    const unpriced = { ...byModel, model: 'tasks/unpriced' }
+    const spec = { ...base, task: { default: 'generation', classifier: unpriced } }
+    await bench.start(spec, {}, allowing({ budgetLeftMicroUsd: 1_000_000 }))
+    const { record } = await bench.ask('x')
+    expect(record.classification).toMatchObject({ by: 'default', note: 'a budget applies, which needs a price' })
+    expect(record.costMicroUsd).toBe(20)
+    expect(bench.tasks.calls).toEqual([])
+  })
 })
 
 describe('limits of a provider (B5)', () => {
