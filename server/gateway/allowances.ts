@@ -123,6 +123,17 @@ export class Allowances {
     return { budgetLeftMicroUsd: left, limitedProviders: this.#limitedProviders(spender.snapshot) }
   }
 
+  /** Which of its caller's limits a request would meet if it were sent now; null: none. */
+  limitOn(spender: Spender): string | null {
+    const nowMs = this.#deps.clock.monotonicMs()
+    const tokens = tokensOf(spender.facts)
+    for (const set of this.#appliedTo(spender).sets) {
+      const saturation = set.saturation(tokens, nowMs)
+      if (saturation !== null) return `the limit of ${saturation.limit} ${unitOf(saturation.kind)} is reached`
+    }
+    return null
+  }
+
   /** What applies to a request; looked up once for its view and its reservation. */
   #appliedTo(spender: Spender): Applied {
     const { caller, route, facts, snapshot } = spender
@@ -150,7 +161,7 @@ export class Allowances {
   reserve(spending: Spending, head: Head): Reserved | Promise<Reserved> {
     const { snapshot, caller, decision, facts, requestId } = spending
     const { sets: limits, leases } = this.#appliedTo({ caller, route: decision.version.route, facts, snapshot })
-    const tokens = facts.inputTokens + expectedOutputTokens(facts)
+    const tokens = tokensOf(facts)
     const limited = limits.length === 0 ? null : this.#takeLimits(limits, tokens, head)
     if (limited !== null) return { error: limited }
     const whole = { requestId, limits, tokens, isSettled: false }
@@ -193,6 +204,12 @@ export class Allowances {
     if (limits.length === 0) return
     const used = spent.usage === null ? 0 : spent.usage.inputTokens + spent.usage.outputTokens
     for (const set of limits) set.leave(used - tokens)
+  }
+
+  /** Charges what a request cost although it was turned away: its task may have been identified first. */
+  charge({ caller, decision, facts, snapshot }: Spending, costMicroUsd: number): void {
+    const { leases } = this.#appliedTo({ caller, route: decision.version.route, facts, snapshot })
+    this.#ledger.settle({ leases, microUsd: 0 }, costMicroUsd)
   }
 
   #limitedProviders(snapshot: Snapshot): ReadonlyMap<string, string> {
@@ -244,6 +261,11 @@ interface Limited {
 export type Leave = (usage: Pick<Usage, 'inputTokens' | 'outputTokens'> | null) => void
 
 const leaveNothing: Leave = () => undefined
+
+/** Tokens a request is counted as until its own are known. */
+function tokensOf(facts: RequestFacts): number {
+  return facts.inputTokens + expectedOutputTokens(facts)
+}
 
 function isUnlimited({ requestsPerMinute, tokensPerMinute, concurrency }: Limits): boolean {
   return requestsPerMinute === undefined && tokensPerMinute === undefined && concurrency === undefined

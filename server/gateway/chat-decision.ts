@@ -50,7 +50,9 @@ export function decide(
   const atMs = state.clock.nowMs()
   const { prompt, refusal } = promptFor(split.version, { snapshot, caller, request, facts: asked })
   const facts = withParameters(withPrompt(asked, prompt), request, split.version.spec.parameters)
-  const allowed = () => state.allowances.view({ caller, route: entry.name, facts, snapshot })
+  const spender = { caller, route: entry.name, facts, snapshot }
+  const allowed = () => state.allowances.view(spender)
+  const limit = () => state.allowances.limitOn(spender)
   const decideAs = (task: Awaited<ReturnType<typeof classify>>): Chat => {
     const random = state.random()
     const live: LiveView = {
@@ -80,6 +82,14 @@ export function decide(
       isMirrored: false,
     }
   }
-  const task = classify(state.tasks, { version: split.version, snapshot, caller, request, facts: asked, allowed })
+  const task = classify(state.tasks, {
+    version: split.version,
+    snapshot,
+    caller,
+    request,
+    facts: asked,
+    allowed,
+    limit,
+  })
   return task instanceof Promise ? task.then(decideAs) : decideAs(task)
 }

@@ -200,6 +200,7 @@ function finish(
   }
   const settled = settle(chat, forwarded, result)
   if (reservation !== null) state.allowances.settle(reservation, settled)
+  else if (settled.costMicroUsd !== null) state.allowances.charge(chat, settled.costMicroUsd)
   const evidence = asEvidence(result, settled)
   recordCompletion(state, chat, evidence)
   // What was stopped before it was sent is not kept either: it may be what must not be seen.

@@ -17,6 +17,8 @@ export interface Unclassified {
   readonly facts: RequestFacts
   /** What its budgets and limits leave; absent: not asked, for what is no user's request. */
   readonly allowed?: () => Pick<LiveView, 'budgetLeftMicroUsd' | 'limitedProviders'>
+  /** The limit that will refuse it; absent: as above. */
+  readonly limit?: () => string | null
 }
 
 /**
@@ -43,6 +45,8 @@ function objectionTo(of: Unclassified): string | null {
   if (checkGuardrails({ ...of, decision: { version, rollout: null } }) !== null) {
     return 'the request is blocked: it is shown to nobody'
   }
+  const reached = of.limit?.() ?? null
+  if (reached !== null) return reached
   if (allowed === undefined) return null
   const { budgetLeftMicroUsd, limitedProviders } = allowed()
   if (budgetLeftMicroUsd !== null && budgetLeftMicroUsd <= 0) return 'the budget is used up'
