@@ -79,7 +79,23 @@ const maxExamples = 5
 
 /** Replays recorded requests through both versions. Pure: what is measured and recorded comes in, nothing is called. */
 export function previewImpact(input: ImpactInput): Impact {
-  const replays = input.records.map((record) => replay(input, record))
+  return impactOf(
+    input,
+    input.records.map((record) => replay(input, record)),
+  )
+}
+
+/** The same in parts: it pauses after every so many records, because thousands of them with a large spec take seconds. */
+export function* previewInParts(input: ImpactInput, recordsAtOnce: number): Generator<undefined, Impact, undefined> {
+  const replays: Replay[] = []
+  for (const record of input.records) {
+    replays.push(replay(input, record))
+    if (replays.length % recordsAtOnce === 0) yield
+  }
+  return impactOf(input, replays)
+}
+
+function impactOf(input: ImpactInput, replays: readonly Replay[]): Impact {
   const changed = replays.filter((one) => one.isChanged)
   const lost = replays.filter((one) => one.before.refusal === null && one.after.refusal !== null)
   const broken = replays.filter((one) => one.broken.length > 0)

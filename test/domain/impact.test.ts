@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type ImpactRecord, previewImpact } from '#domain/impact.ts'
+import { type ImpactRecord, previewImpact, previewInParts } from '#domain/impact.ts'
 import { quietRecord } from '#domain/live.ts'
 import type { RouteSpec } from '#domain/route.ts'
 import { aModel, aProvider, aSnapshot, aVersion } from '#test/support/routing.ts'
@@ -52,6 +52,22 @@ const preview = (
     records,
     latencyOf: (model) => (ms[model] === undefined ? null : { count: 400, meanMs: ms[model], deviationMs: 100 }),
   })
+
+test('a preview in parts is the same preview and lets others have their turn after every part (S1)', () => {
+  const input = {
+    catalogue,
+    stable: aVersion('r', 1, { models: ['eu/large'] }),
+    candidate: aVersion('r', 2, { models: ['us/small'] }),
+    records: Array.from({ length: 95 }, (_, index) => record(`req_${index}`)),
+    latencyOf: () => null,
+  }
+  const parts = previewInParts(input, 10)
+  let pauses = 0
+  let part = parts.next()
+  for (; part.done !== true; part = parts.next()) pauses += 1
+  expect(pauses).toBe(9)
+  expect(part.value).toEqual(previewImpact(input))
+})
 
 const large: RouteSpec = { models: ['eu/large'] }
 
