@@ -1,3 +1,4 @@
+import type { JudgeView } from './judge-view.ts'
 import type { CaseView, EvalRunSummary, Fact, GateRow, Headline, ProposalSummary } from './view-parts.ts'
 
 export interface EvalRunView {
@@ -20,6 +21,8 @@ export interface EvalRunView {
   readonly improvements: readonly CaseView[]
   readonly improvementCount: number
   readonly health: readonly EvaluatorHealthRow[]
+  /** Judges behind the scores; empty: no evaluator asks one. */
+  readonly judges: readonly JudgeView[]
   readonly provenance: readonly Fact[]
 }
 

@@ -3,6 +3,7 @@ import { progressBar, trafficBar, winBar } from './bars.ts'
 import { boundPlot, intervalPlot } from './charts.ts'
 import type { SliceRow } from './eval-run-view.ts'
 import * as format from './format.ts'
+import { judgeTests, judgeTexts } from './judge-helpers.ts'
 import { iconNames, type Mark, type MarkKind, markOf, proposalMark } from './marks.ts'
 import { html, type Markup, textNode } from './markup.ts'
 import type { MixPart } from './report-window-view.ts'
@@ -162,6 +163,7 @@ function httpMark(status: number): Markup {
 /** Registers everything templates may call. Unknown names throw in templates (strict). */
 export function registerHelpers(engine: typeof Handlebars): void {
   const texts: Readonly<Record<string, (...values: never[]) => unknown>> = {
+    ...judgeTexts,
     count: format.count,
     plural: (value: number, one: string) => format.plural(value, one),
     share: format.share,
@@ -241,6 +243,7 @@ export function registerHelpers(engine: typeof Handlebars): void {
       }),
   }
   const tests: Readonly<Record<string, (...values: never[]) => boolean>> = {
+    ...judgeTests,
     eq: (a: unknown, b: unknown) => a === b,
     not: (a: unknown) => a !== true,
     present: (value: unknown) => value !== null && value !== undefined,

@@ -16,6 +16,7 @@ const pageNames = [
   'decision',
   'inventory',
   'savings',
+  'labels',
   'login',
   'error',
 ] as const

@@ -2,6 +2,7 @@ import type { DecisionsView, DecisionView } from './decision-view.ts'
 import type { EvalRunView } from './eval-run-view.ts'
 import type { ImpactView } from './impact-view.ts'
 import type { InventoryView } from './inventory-view.ts'
+import type { LabelPageView } from './label-view.ts'
 import type { SavingsView } from './savings-view.ts'
 import type {
   ActionView,
@@ -42,6 +43,7 @@ export interface PageViews {
   readonly decision: DecisionView
   readonly inventory: InventoryView
   readonly savings: SavingsView
+  readonly labels: LabelPageView
   readonly login: LoginView
   readonly error: ErrorView
 }

@@ -6,10 +6,12 @@ import { assets } from '#reports/assets.ts'
 import type { EvalRunView } from '#reports/eval-run-view.ts'
 import { renderPage } from '#reports/render.ts'
 import type { PageScope } from '#store/page-fingerprint.ts'
+import { readJudgesOfRun } from '#store/report-judges.ts'
 import { latestRunOf, readEvalRunView } from '#store/report-view-eval-run.ts'
 import { readOverview } from '#store/report-view-overview.ts'
 import { readProposalView } from '#store/report-view-proposal.ts'
 import { readRouteView } from '#store/report-view-route.ts'
+import { mountLabelPage } from './label-pages.ts'
 import { createPageEvents } from './page-events.ts'
 import { notFound, page, param, queryText, type ReportPagesDeps, show } from './page-shell.ts'
 import { mountRecordPages } from './record-pages.ts'
@@ -29,6 +31,7 @@ export function reportPages(deps: ReportPagesDeps): Router {
   mountRolloutPages(router, deps)
   mountRunPages(router, deps)
   mountRecordPages(router, deps)
+  mountLabelPage(router, deps)
   mountLiveStreams(router, deps)
   return router
 }
@@ -69,7 +72,10 @@ function mountRunPages(router: Router, deps: ReportPagesDeps): void {
   }
 
   async function showRun(req: Request, res: Response, id: string): Promise<void> {
-    const view = kept.get(id) ?? (await readEvalRunView(deps.db, id))
+    const found = kept.get(id)
+    // What is known of a judge grows with every label, also when its run has long ended.
+    const known = found === undefined || found.judges.length === 0 ? {} : { judges: await readJudgesOfRun(deps.db, id) }
+    const view = found === undefined ? await readEvalRunView(deps.db, id) : { ...found, ...known }
     if (view === null) throw notFound('eval run', id)
     const isFinal = view.status !== 'running' && (view.proposal === null || view.headline.verdict !== 'waiting')
     if (isFinal) keep(id, view)

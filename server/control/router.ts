@@ -14,6 +14,8 @@ import { gatewayOperations } from './gateways.ts'
 import { guardrailOperations } from './guardrails.ts'
 import { impactOperations } from './impact.ts'
 import { keyOperations } from './keys.ts'
+import { labelFormRouter } from './label-pages.ts'
+import { labelOperations } from './labels.ts'
 import { limitOperations } from './limits.ts'
 import { modelOperations } from './models.ts'
 import { openApiDocument } from './openapi.ts'
@@ -43,6 +45,7 @@ export const operations: readonly Operation<ControlDeps>[] = [
   ...freezeOperations,
   ...datasetOperations,
   ...evalRunOperations,
+  ...labelOperations,
   ...decisionOperations,
   ...keyOperations,
   ...budgetOperations,
@@ -65,6 +68,6 @@ export function controlRouter(deps: ControlDeps): Router {
     requireCaller(req)
     throw new InterlockError('NOT_FOUND', 'there is nothing at this address; /api/openapi.json lists what there is')
   })
-  router.use(sessionRouter(deps), pageFormRouter(deps))
+  router.use(sessionRouter(deps), pageFormRouter(deps), labelFormRouter(deps))
   return router
 }

@@ -23,9 +23,12 @@ export interface LabelTask {
   readonly doubt: Doubt | null
 }
 
-/** What a person says of a verdict. `instead` is needed where more than one other word exists. */
+/**
+ * What a person says of a verdict. `instead` is needed where more than one other word exists. `says`: the person decided without
+ * the judge's verdict, `instead` is the person's own.
+ */
 export interface Mark {
-  readonly mark: 'right' | 'wrong' | 'cannot_tell'
+  readonly mark: 'right' | 'wrong' | 'says' | 'cannot_tell'
   readonly instead?: string
 }
 
@@ -80,6 +83,11 @@ export function humanWord(
 ): { readonly word: string } | { readonly problem: string } {
   if (mark === 'cannot_tell') return { word: 'cannot_tell' }
   if (mark === 'right') return { word: unit.verdict }
+  if (mark === 'says') {
+    const own = wordBehind(unit.kind, instead ?? '', draw)
+    const words = wordsOf(unit.kind).map((word) => shownWord(unit.kind, word, draw))
+    return own === null ? { problem: `says your verdict: ${words.sort().join(' or ')}` } : { word: own }
+  }
   const others = otherWords(unit, draw)
   const only = others.length === 1 ? others[0] : undefined
   const given = instead ?? only

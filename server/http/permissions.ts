@@ -8,6 +8,7 @@ export const permissions = {
   read: { does: 'read', roles: ['viewer', 'author', 'approver', 'operator', 'admin'] },
   propose: { does: 'propose route changes', roles: ['author', 'admin'] },
   'run-evals': { does: 'upload datasets or run evals', roles: ['author', 'admin'] },
+  label: { does: 'label verdicts of judges', roles: ['author', 'approver', 'operator', 'admin'] },
   approve: { does: 'approve or reject proposals', roles: ['approver', 'admin'] },
   'set-bar': { does: 'set quality bars', roles: ['approver', 'admin'] },
   'hold-rollout': { does: 'pause, resume or abort proposals', roles: ['operator', 'admin'] },

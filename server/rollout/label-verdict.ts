@@ -44,8 +44,7 @@ export interface QueueFilter {
 }
 
 /** The next verdicts for this person, blind to the arms. */
-export async function nextVerdicts(deps: RolloutDeps, caller: Caller, filter: QueueFilter): Promise<LabelTask[]> {
-  const { db } = deps
+export async function nextVerdicts(db: Database, caller: Caller, filter: QueueFilter): Promise<LabelTask[]> {
   const runs = await runsWithJudges(db, recentRuns, filter.runId)
   const inDoubt = await offered(db, caller, runs, filter, true)
   const drawn = filter.sample === 'doubt' ? [] : await offered(db, caller, runs, filter, false)

@@ -9,6 +9,7 @@ import type { Fact, GateRow, Headline } from '#reports/view-parts.ts'
 import type { EvalTarget } from './eval-work.ts'
 import { readCases } from './report-cases.ts'
 import { pairOf, readComparisons, readHealth, readSlices, readTargets } from './report-eval-stats.ts'
+import { readJudges } from './report-judges.ts'
 import { gateRow } from './report-view-gates.ts'
 import { readProposalSummaries } from './report-views.ts'
 import { sentence } from './report-words.ts'
@@ -70,6 +71,7 @@ export async function readEvalRunView(db: Db, id: string): Promise<EvalRunView |
     slices,
     ...cases,
     health,
+    judges: isDone ? await readJudges(db, run, pair) : [],
     provenance: provenanceOf(run, health),
   }
 }

@@ -8,6 +8,7 @@ import { type TestDatabase, testDatabase } from '#test/support/database.ts'
 
 const reads: readonly Role[] = ['viewer', 'author', 'approver', 'operator', 'admin']
 const proposes: readonly Role[] = ['author', 'admin']
+const labels: readonly Role[] = ['author', 'approver', 'operator', 'admin']
 const judges: readonly Role[] = ['approver', 'admin']
 const holds: readonly Role[] = ['operator', 'admin']
 const rollsBack: readonly Role[] = ['approver', 'operator', 'admin']
@@ -72,6 +73,10 @@ const matrix: Readonly<Record<string, readonly Role[]>> = {
   listEvalRuns: reads,
   getEvalRun: reads,
   listEvalResults: reads,
+  getLabelQueue: reads,
+  createLabel: labels,
+  getLabelStats: reads,
+  getRunJudges: reads,
   listDecisions: reads,
   getDecision: reads,
   sendFeedback: ['gateway', 'operator', 'admin'],

@@ -131,6 +131,7 @@ export function anEvalRun(over: Partial<EvalRunView> = {}): EvalRunView {
   })
   return {
     id: 'evr_44',
+    judges: [],
     status: 'completed',
     error: null,
     proposal: aProposalSummary(),

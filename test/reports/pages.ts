@@ -11,6 +11,7 @@ import {
   minute,
   now,
 } from '#test/reports/factories.ts'
+import { judgePages } from '#test/reports/judge-pages.ts'
 import { aDiff, aGate, aProposal, fourGates } from '#test/reports/proposal-factories.ts'
 import { recordPages } from '#test/reports/record-pages.ts'
 import { aRoute } from '#test/reports/route-factories.ts'
@@ -232,6 +233,7 @@ export const pages: Readonly<Record<string, () => string>> = {
       { title: 'Eval report' },
     ),
   ...recordPages(hostile),
+  ...judgePages(hostile),
   login: () => page('login', { next: '/proposals/prp_7Hq2', error: null }, { title: 'Log in', viewer: null, csrf: '' }),
   'login-refused': () =>
     page(
