@@ -47,7 +47,7 @@ export function testFailureOf(
   }
   const match = syntax.exec(String(value))
   const errorClass = (match?.[2] ?? 'server_error') as ErrorClass
-  const status = classes[errorClass]
+  const status = Object.hasOwn(classes, errorClass) ? classes[errorClass] : undefined
   if (match === null || status === undefined) {
     const known = Object.keys(classes).join(', ')
     const message = `${testFailureHeader} must be first or all, alone or with one of these behind a colon: ${known}.`

@@ -260,7 +260,7 @@ describe('a failure that is played (x-interlock-test-failure)', () => {
     const refused = await played('first', 'plain', testKey)
     expect(refused.status).toBe(403)
     expect(await refused.json()).toMatchObject({ error: { code: 'test_failure_not_allowed' } })
-    for (const value of ['second', 'first:nonsense', 'first:client_closed']) {
+    for (const value of ['second', 'first:nonsense', 'first:client_closed', 'first:constructor']) {
       const wrong = await played(value)
       expect(wrong.status).toBe(400)
       expect(await wrong.json()).toMatchObject({ error: { code: 'invalid_test_failure' } })
