@@ -48,8 +48,8 @@ function inThread(body: Uint8Array, kind: UploadKind): Promise<PreparedUpload> {
       clearTimeout(timer)
       giveUp('the file could not be read')
     })
-    // a copy in memory of its own, which is handed over instead of copied again
-    const own = body.buffer.byteLength === body.byteLength ? body : body.slice()
+    // handed over instead of copied where it has its memory to itself; a small Buffer shares it with others
+    const own = body.buffer.byteLength === body.byteLength ? new Uint8Array(body.buffer) : new Uint8Array(body)
     worker.postMessage({ body: own, kind } satisfies UploadRequest, [own.buffer as ArrayBuffer])
   }).finally(() => worker.terminate())
 }

@@ -12,6 +12,8 @@ const pageNames = [
   'route',
   'proposal',
   'eval-run',
+  'datasets',
+  'dataset',
   'decisions',
   'decision',
   'inventory',

@@ -1,3 +1,4 @@
+import type { DatasetsView, DatasetView } from './dataset-view.ts'
 import type { DecisionsView, DecisionView } from './decision-view.ts'
 import type { EvalRunView } from './eval-run-view.ts'
 import type { ImpactView } from './impact-view.ts'
@@ -39,6 +40,8 @@ export interface PageViews {
   readonly route: RouteView
   readonly proposal: ProposalView
   readonly 'eval-run': EvalRunView
+  readonly datasets: DatasetsView
+  readonly dataset: DatasetView
   readonly decisions: DecisionsView
   readonly decision: DecisionView
   readonly inventory: InventoryView

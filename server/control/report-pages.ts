@@ -11,6 +11,7 @@ import { latestRunOf, readEvalRunView } from '#store/report-view-eval-run.ts'
 import { readOverview } from '#store/report-view-overview.ts'
 import { readProposalView } from '#store/report-view-proposal.ts'
 import { readRouteView } from '#store/report-view-route.ts'
+import { mountDatasetPages } from './dataset-pages.ts'
 import { mountLabelPage } from './label-pages.ts'
 import { createPageEvents } from './page-events.ts'
 import { notFound, page, param, queryText, type ReportPagesDeps, show } from './page-shell.ts'
@@ -30,6 +31,7 @@ export function reportPages(deps: ReportPagesDeps): Router {
   router.get('/assets/:name', (req, res) => sendAsset(req, res))
   mountRolloutPages(router, deps)
   mountRunPages(router, deps)
+  mountDatasetPages(router, deps)
   mountRecordPages(router, deps)
   mountLabelPage(router, deps)
   mountLiveStreams(router, deps)

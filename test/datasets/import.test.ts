@@ -258,4 +258,12 @@ describe('uploads', () => {
       problems: [{ path: '/2/prompt', line: 2 }],
     })
   })
+
+  it('that share their memory with other buffers leave it alone', async () => {
+    const shared = Buffer.from('tests: [{vars: {q: hi}}]')
+    const neighbour = Buffer.from('other bytes')
+    const result = await readUpload(shared, { format: 'promptfoo', mediaType: 'application/yaml' })
+    expect(result).toMatchObject({ rows: [{ id: '1' }] })
+    expect(neighbour.toString()).toBe('other bytes')
+  })
 })
