@@ -22,7 +22,7 @@ export interface AppParts {
 }
 
 /** Everything but the data plane: health, the control plane's API, pages, errors. */
-export function createControlApp(deps: Deps, parts: AppParts): Express {
+function createControlApp(deps: Deps, parts: AppParts): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')

@@ -6,7 +6,7 @@ import { bumpEpoch, lockEpoch } from '#store/epoch.ts'
 import { newKey } from './key-secret.ts'
 
 /** Name of the key that the environment (or the first start) gives. */
-export const bootstrapName = 'admin'
+const bootstrapName = 'admin'
 
 export interface BootstrapDeps {
   readonly db: Database

@@ -1,7 +1,7 @@
 import { labelSchema, modelNameSchema, nameSchema, timeSchema } from './common-schemas.ts'
 
 /** Every kind the contract names; which of them can be called is the provider room's to say. */
-export const providerKindNames = ['openai', 'azure-openai', 'anthropic', 'gemini'] as const
+const providerKindNames = ['openai', 'azure-openai', 'anthropic', 'gemini'] as const
 
 const positiveInteger = { type: 'integer', minimum: 1, maximum: 2_147_483_647 } as const
 

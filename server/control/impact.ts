@@ -55,7 +55,7 @@ const forecast = {
   },
 } as const
 
-export const impactSchema = {
+const impactSchema = {
   type: 'object',
   properties: {
     at: timeSchema,

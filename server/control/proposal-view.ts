@@ -11,7 +11,7 @@ const number = { type: ['number', 'null'] } as const
 
 export const statusSchema = { enum: [...openStatuses, ...endStatuses] } as const
 
-export const gateSchema = {
+const gateSchema = {
   type: 'object',
   properties: {
     stage: { enum: ['offline', 'shadow', 'canary', 'bake'] },
@@ -42,7 +42,7 @@ export const gateSchema = {
   ],
 } as const
 
-export const timelineSchema = {
+const timelineSchema = {
   type: 'object',
   properties: {
     at: timeSchema,

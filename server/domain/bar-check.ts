@@ -115,7 +115,7 @@ function overlaps(one: Gate, other: Gate): boolean {
 }
 
 /** The stages that judge a gate. */
-export function stagesOf(gate: Gate): readonly GateStage[] {
+function stagesOf(gate: Gate): readonly GateStage[] {
   return gate.stages ?? gateStages
 }
 

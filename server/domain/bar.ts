@@ -53,7 +53,6 @@ export const builtInMetrics = [
   'cost_usd',
   'refusal_rate',
 ] as const
-export type BuiltInMetric = (typeof builtInMetrics)[number]
 
 /** True where a smaller value is the better one. Evaluator scores are in [0, 1] with 1 best. */
 export function isLowerBetter(metric: string): boolean {

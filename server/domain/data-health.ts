@@ -5,7 +5,7 @@ import { hasSampleRatioAlarm, type SampleRatio, sampleRatioAlpha } from './sampl
 import { percent, plural } from './verdict-words.ts'
 
 /** Below this many values a missing share is noise: it delays, but is no alarm. */
-export const fewValues = 50
+const fewValues = 50
 const fewIgnored = 20
 
 /** What makes the evidence itself untrustworthy. Any of these holds the rollout where it is. */

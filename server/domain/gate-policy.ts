@@ -12,7 +12,7 @@ const widestMultiplier = 20 / 3
  * Multiplier of `maxDrop` for the gate that admits a share, so that share x margin stays about constant: few users may meet
  * what is only roughly known. @param sharePercent 0 < share <= 100
  */
-export function defaultMultiplier(sharePercent: number): number {
+function defaultMultiplier(sharePercent: number): number {
   return sharePercent > 0 ? Math.max(1, Math.min(100 / sharePercent, widestMultiplier)) : widestMultiplier
 }
 

@@ -23,8 +23,6 @@ export interface GuardrailSettings extends Guardrails {
   readonly sensitivity?: Readonly<Record<string, readonly string[]>>
 }
 
-export const noGuardrails: GuardrailSettings = {}
-
 export const maxBlockedPatterns = 100
 
 /** A rule that a request breaks. */

@@ -11,7 +11,7 @@ export const windowsRemembered = 60
 /** A window counts half as much as the one after it, so that an old slowness fades while new answers come in. */
 const fading = 0.5
 /** Fewer answers than this make no quantile. */
-export const fewestSamples = 10
+const fewestSamples = 10
 
 /** What was measured of one target in one window. */
 export interface LiveWindow {

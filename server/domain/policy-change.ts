@@ -1,6 +1,6 @@
 import { canonicalJson } from './canonical.ts'
 import { type Catalogue, exclusionsOf } from './constraints.ts'
-import type { RequestFacts } from './request-facts.ts'
+import { anyRequest, type RequestFacts } from './request-facts.ts'
 import { type Constraints, type ModelRef, modelsOf, poolOf, type RouteSpec, type Rule } from './route.ts'
 import { sensitivityLevels } from './sensitivity.ts'
 import { classifierModelOf } from './task.ts'
@@ -103,20 +103,6 @@ function isKept(rule: Rule, after: RouteSpec): boolean {
       (given) => given !== undefined && canonicalJson(given) === canonicalJson(wanted),
     )
   })
-}
-
-/** A request that asks for nothing: only the place is judged. */
-const anyRequest: RequestFacts = {
-  requestId: '',
-  metadata: {},
-  inputTokens: 0,
-  maxOutputTokens: null,
-  hasTools: false,
-  hasImages: false,
-  wantsJson: false,
-  stream: false,
-  capabilities: [],
-  promptMatches: () => false,
 }
 
 const requestsOfEveryKind: readonly RequestFacts[] = [

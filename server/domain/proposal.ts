@@ -47,7 +47,7 @@ export type Transition =
   | { readonly kind: 'refused'; readonly allowed: readonly ProposalEvent['kind'][]; readonly message: string }
 
 /** Share of the previous stable version that stays on it through the bake, so that the two are compared concurrently. */
-export const bakeHoldbackBp = 500
+const bakeHoldbackBp = 500
 
 /** Canary steps below 100 %, in percent: the step to 100 % is the promotion itself. */
 export function canarySteps(plan: RolloutPlan): readonly number[] {

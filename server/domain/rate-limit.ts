@@ -5,7 +5,7 @@ export interface Limits {
   readonly concurrency?: number
 }
 
-export const limitKinds = ['requests', 'tokens', 'concurrency'] as const
+const limitKinds = ['requests', 'tokens', 'concurrency'] as const
 export type LimitKind = (typeof limitKinds)[number]
 
 export const minuteMs = 60_000

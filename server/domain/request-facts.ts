@@ -24,6 +24,20 @@ export interface RequestFacts {
   readonly promptMatches: (pattern: Pattern) => boolean
 }
 
+/** A request that asks for nothing: where only places are judged. */
+export const anyRequest: RequestFacts = {
+  requestId: '',
+  metadata: {},
+  inputTokens: 0,
+  maxOutputTokens: null,
+  hasTools: false,
+  hasImages: false,
+  wantsJson: false,
+  stream: false,
+  capabilities: [],
+  promptMatches: () => false,
+}
+
 /** The facts as the decision log keeps them: with these, the version and the random number a decision can be made again. */
 export interface RecordedFacts {
   readonly inputTokens: number

@@ -38,8 +38,8 @@ export interface CountedOnce {
   hashes: number[]
 }
 
-export const maxUnitRequests = 10
-export const unitLifetime = 200
+const maxUnitRequests = 10
+const unitLifetime = 200
 const armMemory = 2048
 const memory = 1024
 

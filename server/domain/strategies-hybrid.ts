@@ -22,7 +22,7 @@ export function rankByHybrid(select: Select, models: readonly ModelRef[], contex
 }
 
 /** An entry with a limit and no tolerance only filters. */
-export function isSort(key: SortKey): boolean {
+function isSort(key: SortKey): boolean {
   return key.within !== undefined || (key.min === undefined && key.max === undefined)
 }
 

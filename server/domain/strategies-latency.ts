@@ -46,7 +46,7 @@ export function latencyMeasure(by: LatencyBy, context: Pick<RankContext, 'reques
   return { levelOf, words, measuredOf, samplesOf, name: `${quantile} of the ${isFirst ? 'first token' : 'total time'}` }
 }
 
-export function isByFirstToken(by: LatencyBy, request: Pick<RequestFacts, 'stream'>): boolean {
+function isByFirstToken(by: LatencyBy, request: Pick<RequestFacts, 'stream'>): boolean {
   return request.stream && (by.metric ?? 'ttft') === 'ttft'
 }
 
@@ -77,7 +77,7 @@ export function rankByLatency(by: LatencyBy, models: readonly ModelRef[], contex
 }
 
 /** @returns the order and what decided it, also as one step of a hybrid */
-export function arrangeByLatency(
+function arrangeByLatency(
   models: readonly ModelRef[],
   measure: LatencyMeasure,
   context: RankContext,

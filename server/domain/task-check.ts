@@ -2,6 +2,7 @@ import { checkCondition, tasksIn } from './conditions.ts'
 import { type Catalogue, exclusionsOf } from './constraints.ts'
 import type { Problem } from './errors.ts'
 import { pointer } from './pointer.ts'
+import { anyRequest } from './request-facts.ts'
 import type { Classifier, RouteSpec } from './route.ts'
 import { knownTasksOf } from './task.ts'
 
@@ -192,19 +193,6 @@ function checkClassifierMeaning(spec: RouteSpec, catalogue: Catalogue): Problem[
 
 function noRule(rule: string, rules: readonly string[]): string {
   return `no rule "${rule.slice(0, 80)}"; known: ${rules.join(', ') || 'none, the spec has no rules'}`
-}
-
-const anyRequest = {
-  requestId: '',
-  metadata: {},
-  inputTokens: 0,
-  maxOutputTokens: null,
-  hasTools: false,
-  hasImages: false,
-  wantsJson: false,
-  stream: false,
-  capabilities: [],
-  promptMatches: () => false,
 }
 
 interface ListForm {

@@ -79,7 +79,7 @@ export function defaultLabelOf(spec: RouteSpec, classifier: string | null, note:
 }
 
 /** A spec that says nothing of tasks takes every label as a description; any other takes those it knows. */
-export function isTaskOf(spec: RouteSpec, label: string): boolean {
+function isTaskOf(spec: RouteSpec, label: string): boolean {
   const { isOpen, names } = knownTasksOf(spec)
   return isOpen || names.has(label)
 }
@@ -120,7 +120,7 @@ export function classifierModelOf({ task }: RouteSpec): string | null {
 }
 
 /** Tasks that a classifier names itself. */
-export function tasksOfClassifier(classifier: Classifier | undefined): string[] {
+function tasksOfClassifier(classifier: Classifier | undefined): string[] {
   if (classifier === undefined) return []
   switch (classifier.kind) {
     case 'rules':

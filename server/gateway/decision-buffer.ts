@@ -19,7 +19,7 @@ export interface BufferLimits {
   readonly flushAfterMs: number
 }
 
-export const bufferDefaults: BufferLimits = {
+const bufferDefaults: BufferLimits = {
   maxRows: 50_000,
   maxBytes: 64 * 1024 * 1024,
   flushRows: 200,

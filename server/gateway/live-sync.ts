@@ -12,7 +12,7 @@ export interface LiveExchange {
 }
 
 /** A replica's measurements reach the others, and quality scores every replica, within this time and that of a statement. */
-export const syncEveryMs = 2_000
+const syncEveryMs = 2_000
 /** After this many failures in a row what changed lately may be too little to have missed nothing. */
 const failuresForgiven = 5
 

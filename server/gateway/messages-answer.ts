@@ -14,7 +14,7 @@ export interface MessageEcho {
   readonly inputTokens: number
 }
 
-export function messageId(echo: MessageEcho): string {
+function messageId(echo: MessageEcho): string {
   return `msg_${idSuffix(echo.requestId)}`
 }
 

@@ -123,6 +123,6 @@ async function endOf(state: GatewayState, forwarded: Forwarded): Promise<Pick<Ar
 }
 
 /** Reads a stream to its end and throws its bytes away. */
-export function consume(stream: ChatStream): Promise<StreamEnd> {
+function consume(stream: ChatStream): Promise<StreamEnd> {
   return new Promise((resolve) => stream.flow({ onBytes: () => true, onEnd: resolve }))
 }

@@ -38,7 +38,7 @@ export async function readBody(req: IncomingMessage, maxBytes: number): Promise<
 }
 
 /** Media type of a request without parameters, lower case; '' when it says none. */
-export function mediaTypeOf(req: IncomingMessage): string {
+function mediaTypeOf(req: IncomingMessage): string {
   return (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
 }
 

@@ -1,7 +1,7 @@
 import { readTraceParent, type Tracing, traceHeaders } from './trace-context.ts'
 
 /** No spans of our own: a trace that a client began goes on at the provider. */
-export const passedOn: Tracing = {
+const passedOn: Tracing = {
   begin(headers) {
     if (headers['traceparent'] === undefined) return null
     const from = readTraceParent(headers)

@@ -1,7 +1,7 @@
 import type { Dialect, EmbeddingsDialect } from './dialect.ts'
 
 /** Embeddings as OpenAI has them: nothing is translated. */
-export const openAiEmbeddings: EmbeddingsDialect = {
+const openAiEmbeddings: EmbeddingsDialect = {
   path: (base) => `${base.path}/embeddings`,
   translate: (body, model) => ({ body: body.bytesFor(model), warnings: [], answer: null }),
 }

@@ -120,7 +120,7 @@ function problemOfUrl(
 }
 
 /** The host as WHATWG URL spells it (so 0x7f.1 is 127.0.0.1), without the brackets of IPv6. */
-export function hostOf(url: URL): string {
+function hostOf(url: URL): string {
   return url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname
 }
 

@@ -64,7 +64,7 @@ function isContextError(upstream: UpstreamError): boolean {
 }
 
 /** Reads `{"error": {...}}`, `{"error": "text"}` and the one-element list that Google's endpoint sends. */
-export function readUpstreamError(body: string): UpstreamError | null {
+function readUpstreamError(body: string): UpstreamError | null {
   try {
     const parsed: unknown = JSON.parse(body)
     return upstreamErrorIn(Array.isArray(parsed) ? parsed[0] : parsed)

@@ -10,7 +10,7 @@ import type { Database } from './database.ts'
 import { renewShares, returnShares, type ShareReport } from './limits.ts'
 
 /** Unrenewed for this long, what a gateway held is given to others. */
-export const allowanceLeaseMs = 30_000
+const allowanceLeaseMs = 30_000
 /** Windows that ended this long ago are forgotten; their alerts stay. */
 const windowsKeptMs = 400 * 24 * 3_600_000
 

@@ -177,7 +177,7 @@ function stateOf(row: StateRow, nowMs: number): BudgetState {
   }
 }
 
-export function budgetOf(row: {
+function budgetOf(row: {
   readonly scope: string
   readonly name: string
   readonly period: string

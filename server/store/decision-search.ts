@@ -143,7 +143,7 @@ export interface DecisionSummary {
   readonly latencyP95Ms: number | null
 }
 
-export const maxSummed = 10_000
+const maxSummed = 10_000
 
 /** Count, errors, cost and latency over the newest 10,000 decisions that match. */
 export async function summarizeDecisions(db: Db, filter: DecisionFilter): Promise<DecisionSummary> {

@@ -55,7 +55,7 @@ export async function writeWindows(
  * @param after windows up to this index are too old
  * @param isAll false: only what was written lately
  */
-export async function readWindowsOfOthers(
+async function readWindowsOfOthers(
   db: Database,
   of: { readonly bootId: string; readonly after: number; readonly isAll: boolean },
 ): Promise<StoredWindow[]> {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { TallyRow } from '#domain/quality.ts'
+import { builtinTasks } from '#domain/task.ts'
 import { type Database, inTransaction, type Tx } from './database.ts'
 
 /** How far back answers count. */
@@ -9,19 +10,6 @@ const liveDays = 7
 export const liveEveryMs = 60_000
 /** Otherwise only so that old answers leave. */
 const idleEveryMs = 3_600_000
-
-/** Task types of the product, which datasets may give as bare tags. */
-const taskTags = [
-  'classification',
-  'extraction',
-  'summarization',
-  'rewriting',
-  'retrieval',
-  'generation',
-  'code',
-  'long-context',
-  'reasoning',
-]
 
 interface State {
   readonly eval_runs: string
@@ -95,7 +83,7 @@ async function countEvalScores(tx: Tx, since: Date): Promise<void> {
             (select substr(t.tag, 6) from jsonb_array_elements_text(i.item -> 'tags') t(tag)
               where t.tag like 'task:%' limit 1),
             (select t.tag from jsonb_array_elements_text(i.item -> 'tags') t(tag)
-              where t.tag in (${sql.join(taskTags)}) limit 1),
+              where t.tag in (${sql.join([...builtinTasks])}) limit 1),
             '') as task
         from eval_runs r
         join eval_answers a on a.run_id = r.id

@@ -36,7 +36,7 @@ function short(value: unknown): string | null {
 }
 
 /** Longest common subsequence of lines: specs are short, so the table is small; past that only the ends are compared. */
-export function lineDiff(before: readonly string[], after: readonly string[]): JsonDiffLine[] {
+function lineDiff(before: readonly string[], after: readonly string[]): JsonDiffLine[] {
   const head = commonHead(before, after)
   const tail = commonHead([...before.slice(head)].reverse(), [...after.slice(head)].reverse())
   const a = before.slice(head, before.length - tail)

@@ -10,7 +10,7 @@ export interface ReportSpan {
 }
 
 /** A report sums up at most this many requests, the newest of its window, so that its time has a bound. */
-export const maxReportRequests = 1_000_000
+const maxReportRequests = 1_000_000
 const dayMs = 86_400_000
 
 /** Requests that share a day, route, version, model, task and prompt. */
