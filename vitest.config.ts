@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'services',
           sequence: { groupOrder: 1 },
-          include: ['test/{store,http,gateway,control,rollout,runners,cli,scenario,contract,model}/**/*.test.ts'],
+          include: ['test/{store,http,infra,gateway,control,rollout,runners,cli,scenario,contract,model}/**/*.test.ts'],
           pool: 'forks',
           setupFiles: ['test/setup.ts'],
           globalSetup: ['test/global-setup.ts'],
