@@ -48,9 +48,10 @@ export function citationsOf(answer: string, passages: readonly string[]): Citati
   return marks.sort((a, b) => a.start - b.start)
 }
 
-/** `list[0]`, `[0, 1]` in a formula: an index, no citation. */
+/** `list[0].name`, `x[1] = y`: an index, no citation. */
 function isIndexing(text: string, at: number): boolean {
-  return text[at] === '[' && /[\w)\]]/.test(text[at - 1] ?? '') && /^\[\d+\]\s?[=.([+*/]/.test(text.slice(at, at + 12))
+  if (text[at] !== '[' || !/[\w)\]]/.test(text[at - 1] ?? '')) return false
+  return /^\[(?:0|\d+\](?:\.[a-z_(]|\s?[=+*/]\s?\w))/.test(text.slice(at, at + 14))
 }
 
 /** Widest range "[1-12]" read as all of its numbers. */

@@ -3,8 +3,7 @@ import { extractJson } from './json-extract.ts'
 import { detectLanguage, knownLanguages } from './language-detect.ts'
 import { type MarkdownStructure, structureOf } from './markdown-structure.ts'
 import { compilePattern, type LinearPattern } from './pattern.ts'
-import { splitSentences } from './sentences.ts'
-import { countCharacters, countWords, splitParagraphs } from './text-units.ts'
+import { countCharacters, countSentences, countWords, splitParagraphs } from './text-units.ts'
 
 /** An answer with what several checks need of it. */
 export interface FormattedText {
@@ -62,12 +61,16 @@ function pattern(isWanted: boolean): Check {
   return { schema: text, prepare }
 }
 
+/** Quotation marks around the whole, and at its end a full stop more or less, do not count. */
 function boundary(where: 'start' | 'end'): Check {
+  const bare = (value: string) => {
+    if (where === 'start') return fold(value.slice(0, 20_000)).replace(/^["“”«»「『\s]{1,20}/u, '')
+    return fold(value.slice(-20_000)).replace(/["“”«»」』.。\s]{1,20}$/u, '')
+  }
   const prepare = (wanted: string) => {
-    const folded = fold(wanted)
+    const phrase = bare(wanted)
     return ({ text: answer }: FormattedText) => {
-      const whole = fold(answer.replace(/^["“”«»\s]+|["“”«»\s]+$/gu, ''))
-      const isThere = where === 'start' ? whole.startsWith(folded) : whole.endsWith(folded)
+      const isThere = where === 'start' ? bare(answer).startsWith(phrase) : bare(answer).endsWith(phrase)
       return isThere ? null : `does not ${where} with ${JSON.stringify(excerpt(wanted, 40))}`
     }
   }
@@ -172,7 +175,7 @@ const sections: Check = {
 export const formatChecks: Readonly<Record<string, Check>> = {
   words: counted('words', (answer) => countWords(answer.text)),
   characters: counted('characters', (answer) => countCharacters(answer.text.trim())),
-  sentences: counted('sentences', (answer) => splitSentences(answer.text).length),
+  sentences: counted('sentences', (answer) => countSentences(answer.text)),
   paragraphs: counted('paragraphs', (answer) => splitParagraphs(answer.text).length),
   parts: sections,
   bullets: counted('bullets', ({ structure }) => structure.bullets),

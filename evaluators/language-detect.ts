@@ -50,7 +50,7 @@ export function proseOf(text: string): string {
   return text
     .slice(0, examinedLength * 4)
     .replace(/```[^`]*(?:```|$)|`[^`\n]*`/g, ' ')
-    .replace(/https?:\/\/\S+|[\w.+-]+@[\w-]+\.[\w.]+/g, ' ')
+    .replace(/https?:\/\/\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.[\w.]+/g, ' ')
     .replace(/<[^<>\n]{1,200}>|\{\{[^{}\n]{0,200}\}\}/g, ' ')
 }
 

@@ -2,8 +2,7 @@ import { finishNote, referenceOf, scoreOfUnreadableAnswer, withoutReference } fr
 import type { EvalCase, Score } from './evaluator.ts'
 import { expectationReader } from './expectation.ts'
 import type { ConfigProblem, EvaluatorKind } from './kind.ts'
-import { splitSentences } from './sentences.ts'
-import { countCharacters, countWords, estimateTokens } from './text-units.ts'
+import { countCharacters, countSentences, countWords, estimateTokens } from './text-units.ts'
 
 const units = ['characters', 'words', 'sentences', 'tokens'] as const
 type Unit = (typeof units)[number]
@@ -82,5 +81,5 @@ function scoreLength(evalCase: EvalCase, configured: Bounds): Score {
 function measure(text: string, unit: Unit): number {
   if (unit === 'characters') return countCharacters(text.trim())
   if (unit === 'words') return countWords(text)
-  return unit === 'sentences' ? splitSentences(text).length : estimateTokens(text)
+  return unit === 'sentences' ? countSentences(text) : estimateTokens(text)
 }

@@ -75,7 +75,7 @@ function kindOf(line: string): Kind {
   if (start === '') return 'blank'
   if (/^#{1,6}(?:[ \t]|$)/.test(start)) return 'heading'
   if (/^(?:-{3,}|\*{3,}|_{3,}|(?:\* ){2,}\*|(?:- ){2,}-)[ \t]*$/.test(start)) return 'rule'
-  if (/^[-*+•][ \t]/.test(start)) return 'bullet'
+  if (/^[-*+•][ \t]|^[・·●◦▪‣]/.test(start)) return 'bullet'
   if (/^\d{1,3}[.)][ \t]/.test(start)) return 'numbered'
   if (start.startsWith('>')) return 'quote'
   return start.startsWith('|') ? 'table' : 'text'

@@ -1,3 +1,5 @@
+import { splitSentences } from './sentences.ts'
+
 const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' })
@@ -32,6 +34,15 @@ export function countCharacters(text: string): number {
 
 function isJoined(point: string): boolean {
   return point > '\u02ff' && /^(?:\p{M}|\u200d|\p{Variation_Selector})$/u.test(point)
+}
+
+/** Longest text cut into sentences by the full rules, in UTF-16 code units; in longer ones the marks that end them are counted. */
+const maxSegmented = 200_000
+
+/** Sentences; list items and headings count as one each. */
+export function countSentences(text: string): number {
+  if (text.length <= maxSegmented) return splitSentences(text).length
+  return text.match(/[.!?…。！？؟।]+(?=[\s"'”’)]|$)|(?<=[。！？।])/gu)?.length ?? 1
 }
 
 /** Paragraphs: what blank lines divide. Empty ones are left out. */

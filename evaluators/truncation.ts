@@ -77,5 +77,22 @@ export function endingOf(text: string): 'whole' | 'cut' | 'unclear' {
   if (/[,،、，([{"“«\-–—/&+=:;]$/u.test(end)) return 'cut'
   const last = /(?:^|\s)([\p{L}'’]+)$/u.exec(end)?.[1]
   if (last !== undefined && hanging.has(last.toLowerCase())) return 'cut'
-  return 'unclear'
+  return isBrokenProse(text) ? 'cut' : 'unclear'
+}
+
+/** Shortest last line that is read as prose: closings, names and labels are shorter. */
+const minProseLine = 50
+
+/**
+ * A last line of prose without an end, in a text whose other lines of that length all have one. Texts without punctuation, poems
+ * and lists of phrases say nothing.
+ */
+function isBrokenProse(text: string): boolean {
+  const lines = text.trimEnd().slice(-20_000).split('\n')
+  const last = lines.at(-1)?.trim() ?? ''
+  if (last.length < minProseLine && !/[.!?]\s+\p{L}/u.test(last)) return false
+  const long = lines.slice(0, -1).filter((line) => line.trim().length >= minProseLine)
+  const ended = long.filter((line) => /[.!?…。！？:：]["'”’»)\]*_`]{0,4}\s*$/u.test(line)).length
+  const endsWithin = (last.match(/[.!?。！？]["'”’)]?\s+(?=[\p{Lu}\p{Lo}])/gu) ?? []).length
+  return long.length >= 2 ? ended >= long.length * 0.8 : long.length === ended && endsWithin >= 2
 }
