@@ -12,6 +12,7 @@ import {
 import { CostCap } from './cost-cap.ts'
 import { fetchAnswers } from './eval-fetch.ts'
 import { scoreRemaining } from './eval-score.ts'
+import { watchJudges } from './judge-sentinels.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 
 /** A claim outlives its worker by at most this; a living worker renews its claims at a third of it. */
@@ -48,18 +49,21 @@ export async function workOnEvalRun(deps: RunnerDeps, runId: string, ending?: Ab
   } finally {
     clearInterval(renewal)
   }
-  await finish(deps, run, work.cap)
+  const isCompleted = await finish(deps, run, work.cap)
+  if (isCompleted && !ending?.aborted) await watchJudges(deps, run.id, resolved.evaluators)
 }
 
-async function finish(deps: RunnerDeps, run: EvalRunHead, cap: CostCap): Promise<void> {
+/** @returns true for the one worker that has completed the run */
+async function finish(deps: RunnerDeps, run: EvalRunHead, cap: CostCap): Promise<boolean> {
   const { db, clock, ring } = deps.rollout
   const progress = await readProgress(db, run.id)
   const isDone = progress.pending === 0 && progress.unscored === 0
-  if (!isDone && cap.reason === null) return
+  if (!isDone && cap.reason === null) return false
   await refreshEvalStatistics(db)
   const summary = await summarise(db, run.id)
   const isClosed = isDone
     ? await finishEvalRun(db, run.id, summary, clock.nowMs())
     : await endEvalRun(db, run.id, { status: 'capped', error: cap.reason ?? '', summary, nowMs: clock.nowMs() })
   if (isClosed && run.proposalId !== null) ring({ name: 'advance-proposal', id: run.proposalId })
+  return isClosed && isDone
 }
