@@ -1,6 +1,7 @@
 import { tokensOfCharacters } from '#domain/tokens.ts'
 import { isObject, textOf } from '#providers/answer-facts.ts'
 import { type Fields, present } from './dialect-fields.ts'
+import { isTooDeep } from './nesting.ts'
 import type { ApiError } from './openai-error.ts'
 import { idSuffix, reasoningIn, thinkingIn } from './responses-answer.ts'
 
@@ -127,12 +128,12 @@ export function callId(echo: MessageEcho, index: number): string {
   return `toolu_${idSuffix(echo.requestId)}_${index}`
 }
 
-/** Arguments that are no JSON object are handed on as Anthropic's documentation wraps them, not guessed at. */
+/** Arguments that are no JSON object, or one that is nested too deep, are handed on as Anthropic's documentation wraps them, not guessed at. */
 function inputOf(text: string): Fields {
   if (text.trim() === '') return {}
   try {
     const parsed: unknown = JSON.parse(text)
-    return isObject(parsed) ? parsed : { INVALID_JSON: text }
+    return isObject(parsed) && !isTooDeep(parsed) ? parsed : { INVALID_JSON: text }
   } catch {
     return { INVALID_JSON: text }
   }

@@ -1,5 +1,6 @@
 import { isObject, textOf } from '#providers/answer-facts.ts'
 import { type Fields, present } from './dialect-fields.ts'
+import { isTooDeep } from './nesting.ts'
 import type { ApiError } from './openai-error.ts'
 import { sealThinking } from './sealed-thinking.ts'
 
@@ -103,7 +104,8 @@ export function reasoningIn(message: Fields): string {
 
 /** Blocks of thinking that an adapter kept as they were. */
 export function thinkingIn(message: Fields): readonly Fields[] {
-  return Array.isArray(message['thinking_blocks']) ? message['thinking_blocks'].filter(isObject) : []
+  const blocks = message['thinking_blocks']
+  return Array.isArray(blocks) ? blocks.filter(isObject).filter((block) => !isTooDeep(block)) : []
 }
 
 /** @param blocks Anthropic's own, which a client must hand back with the answer; others have none */
@@ -186,5 +188,6 @@ function outputOf(choice: Fields, suffix: string, status: ItemStatus): Fields[] 
 
 /** Log probabilities of a choice or of one of its chunks. */
 export function logprobsIn(logprobs: unknown): readonly unknown[] {
-  return isObject(logprobs) && Array.isArray(logprobs['content']) ? (logprobs['content'] as unknown[]) : []
+  const told = isObject(logprobs) && Array.isArray(logprobs['content']) ? (logprobs['content'] as unknown[]) : []
+  return isTooDeep(told) ? [] : told
 }
