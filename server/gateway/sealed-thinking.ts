@@ -1,5 +1,7 @@
 import { isObject } from '#providers/answer-facts.ts'
 import type { Fields } from './dialect-fields.ts'
+import { maxJsonDepth } from './json-edit.ts'
+import { isTooDeep } from './nesting.ts'
 
 const prefix = 'interlock.1.'
 
@@ -16,7 +18,9 @@ export function openThinking(sealed: unknown): Fields[] | null {
   if (typeof sealed !== 'string' || !sealed.startsWith(prefix)) return null
   try {
     const blocks: unknown = JSON.parse(Buffer.from(sealed.slice(prefix.length), 'base64url').toString())
-    const isWhole = Array.isArray(blocks) && blocks.length > 0 && blocks.every(isObject)
+    // What is packed away here was not held to the depth of a request.
+    const isWhole =
+      Array.isArray(blocks) && blocks.length > 0 && blocks.every(isObject) && !isTooDeep(blocks, maxJsonDepth)
     return isWhole ? blocks : null
   } catch {
     return null

@@ -66,3 +66,22 @@ describe('an answer nested twenty thousand levels deep is answered and recorded 
     expect(running.written.decisions).toMatchObject([{ status: 200, usage: { inputTokens: 1, outputTokens: 1 } }])
   })
 })
+
+describe('what a client packs into the thinking it hands back', () => {
+  it.each([100, 20_000])(
+    'is no way around the depth of a request: %i levels are taken for another API’s own, and no target is blamed',
+    async (levels) => {
+      answerWith(answer(message('')))
+      const nested = `[{"type":"thinking","x":${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}}]`
+      const encrypted_content = `interlock.1.${Buffer.from(nested).toString('base64url')}`
+      const input = [
+        { type: 'reasoning', summary: [], encrypted_content },
+        { role: 'user', content: 'hi' },
+      ]
+      for (let count = 0; count < 6; count += 1) expect((await post('responses', { input })).status).toBe(200)
+      await running.settle()
+      const [first] = running.written.decisions
+      expect(first?.warnings.map(({ field }) => field)).toEqual(['input[0]'])
+    },
+  )
+})
