@@ -1,4 +1,5 @@
 import type { DatasetItem } from '#datasets/item.ts'
+import { notOnPath } from '#domain/eval-paths.ts'
 import { mayFollow } from '#domain/fallback.ts'
 import { blockIn, hasBlocked } from '#domain/guardrails.ts'
 import { type LiveView, quietLive } from '#domain/live.ts'
@@ -84,6 +85,8 @@ async function answerOf(
   order: AnswerOrder,
 ): Promise<StoredAnswer> {
   const plan = await planOf(deps, target, item)
+  if (plan.isOffPath)
+    return { ...nothing, errorClass: notOnPath, error: plan.refusal ?? 'the item does not take this path' }
   let failure: unknown = new ProviderError('bad_request', plan.refusal ?? 'no target may take this item')
   let failed: PlannedTarget | null = null
   let isForced = false
@@ -154,6 +157,8 @@ interface CallPlan {
   readonly fields: Readonly<Record<string, unknown>>
   readonly timeouts: RouteSpec['timeouts']
   readonly refusal: string | null
+  /** The target forces a path that this item does not take: nothing is asked, and nothing failed. */
+  readonly isOffPath: boolean
   /** Micro-dollars that finding the item's task cost; null: an unpriced model found it. */
   readonly charge: number | null
   /** Of the route version; null: the model is addressed directly. */
@@ -166,7 +171,7 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
     if (target.model === undefined) {
       throw new ProviderError('bad_request', `eval target "${target.label}" names neither a model nor a route version`)
     }
-    return { ...directTo(target.model), fields, timeouts: {}, refusal: null, charge: 0, digest: null }
+    return { ...directTo(target.model), fields, timeouts: {}, refusal: null, isOffPath: false, charge: 0, digest: null }
   }
   const version = await deps.versionOf(target.route, target.version)
   const asked = factsOf(item)
@@ -198,19 +203,27 @@ async function planOf(deps: TargetDeps, target: EvalTarget, item: DatasetItem): 
   }
 }
 
-/** The targets to try; a forced model is the only one, and must be one that the version's constraints let take the item. */
+/**
+ * The targets to try; a forced model is the only one, and must be one that the version's constraints let take the item. An item
+ * whose first choice does not fail, or that nothing is left for, does not take a path of failures.
+ */
 function pathOf(
-  { model: forced }: EvalTarget,
+  { model: forced, failing = [] }: EvalTarget,
   decision: TargetDecision,
-): Pick<CallPlan, 'targets' | 'firstChoice' | 'refusal'> {
+): Pick<CallPlan, 'targets' | 'firstChoice' | 'refusal' | 'isOffPath'> {
   const { targets, firstChoice } = decision
   const refusal = decision.refusal?.message ?? null
-  if (forced === undefined) return { targets, firstChoice, refusal }
-  // A fallback waits for the failure of others: forced, it waits for none.
-  const own = targets.filter(({ model }) => model === forced).map(({ on: _, ...target }) => target)
-  const why = decision.excluded.find((exclusion) => exclusion.model === forced)?.detail
-  const words = `${forced} may not take this item${why === undefined ? '' : `: ${why}`}`
-  return { targets: own, firstChoice: forced, refusal: own.length === 0 ? (refusal ?? words) : null }
+  if (forced === undefined && failing.length === 0) return { targets, firstChoice, refusal, isOffPath: false }
+  if (forced !== undefined) {
+    // A fallback waits for the failure of others: forced, it waits for none.
+    const own = targets.filter(({ model }) => model === forced).map(({ on: _, ...target }) => target)
+    const why = decision.excluded.find((exclusion) => exclusion.model === forced)?.detail
+    const words = `${forced} may not take this item${why === undefined ? '' : `: ${why}`}`
+    return { targets: own, firstChoice: forced, refusal: words, isOffPath: own.length === 0 }
+  }
+  const isFailing = (model: string | undefined) => model !== undefined && failing.includes(model)
+  const isOffPath = !isFailing(targets[0]?.model) || targets.every(({ model }) => isFailing(model))
+  return { targets, firstChoice, refusal, isOffPath }
 }
 
 function directTo(model: string): Pick<CallPlan, 'targets' | 'models' | 'firstChoice'> {

@@ -2,7 +2,7 @@ import { InterlockError } from '#domain/errors.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { typed } from '#http/from-schema.ts'
 import { accepted, type Operation, ok } from '#http/operation.ts'
-import { type EvalRunInput, startEvalRun } from '#rollout/start-eval-run.ts'
+import { type EvalRunInput, estimateEvalRun, startEvalRun } from '#rollout/start-eval-run.ts'
 import {
   listEvalRuns,
   listResults,
@@ -10,20 +10,13 @@ import {
   type StoredEvalRun,
   type StoredResult,
 } from '#store/eval-runs.ts'
-import {
-  idSchema,
-  iso,
-  modelRefSchema,
-  nameSchema,
-  pageSchema,
-  timeSchema,
-  usd,
-  versionSchema,
-} from './common-schemas.ts'
+import { idSchema, modelRefSchema, nameSchema, pageSchema, usd, versionSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
+import { estimateSchema, estimateView, runSchema, runView } from './eval-run-view.ts'
 
 const number = { type: ['number', 'null'] } as const
 const text = { type: ['string', 'null'] } as const
+const itemCount = { type: 'integer', minimum: 1, maximum: 100_000 } as const
 
 const evaluatorsSchema = {
   type: 'array',
@@ -49,58 +42,44 @@ const runBodySchema = typed<EvalRunInput>({
       type: 'array',
       minItems: 1,
       maxItems: 16,
-      description: 'each {route, version} or {model}',
+      description:
+        'each {route, version}, {route, version, model} (that model forced), {route, version, failing: [models made to fail]} ' +
+        'or {model}; the first is what the others are compared with',
       items: {
         type: 'object',
-        properties: { route: nameSchema, version: versionSchema, model: modelRefSchema },
+        properties: {
+          route: nameSchema,
+          version: versionSchema,
+          model: modelRefSchema,
+          failing: { type: 'array', minItems: 1, maxItems: 16, uniqueItems: true, items: modelRefSchema },
+          items: { ...itemCount, description: 'answers a sample of so many items, drawn by hash of their id' },
+        },
         additionalProperties: false,
         minProperties: 1,
-        dependentRequired: { route: ['version'], version: ['route'] },
-        // A target is one thing: a model beside a route would leave open which of them answers.
-        dependentSchemas: { model: { maxProperties: 1, 'x-expects': 'either {route, version} or {model}' } },
+        dependentRequired: { route: ['version'], version: ['route'], failing: ['route'] },
+        // A path is one thing: a model forced beside models made to fail would leave open which of them is tested.
+        dependentSchemas: { failing: { not: { required: ['model'] }, 'x-expects': 'either model or failing' } },
       },
     },
     evaluators: evaluatorsSchema,
+    repeats: { type: 'integer', minimum: 1, maximum: 20, description: 'answers of each target to each item' },
+    maxCostUsd: { type: 'number', exclusiveMinimum: 0, maximum: 1_000_000, description: 'judges included' },
+    noiseItems: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 100_000,
+      description: 'the first target answers so many items again: the band of noise beside the differences',
+    },
+    cacheMaxAge: {
+      type: 'string',
+      pattern: '^[0-9]{1,9}(ms|s|m|h|d)$',
+      'x-expects': 'a duration such as 24h or 7d',
+      description: 'answers of other runs at most this old are used again; without it none is',
+    },
   },
   required: ['dataset', 'targets', 'evaluators'],
   additionalProperties: false,
 })
-
-const runSchema = {
-  type: 'object',
-  properties: {
-    id: { type: 'string' },
-    proposal: text,
-    dataset: { type: 'string' },
-    sha256: { type: 'string' },
-    targets: { type: 'array', items: { type: 'object' } },
-    evaluators: { type: 'array', items: { type: 'object' } },
-    status: { enum: ['running', 'completed', 'failed', 'cancelled'] },
-    planned: { type: 'integer', description: 'answers to fetch: items times targets' },
-    answered: { type: 'integer' },
-    errored: { type: 'integer' },
-    scored: { type: 'integer' },
-    summary: { type: ['object', 'null'] },
-    error: text,
-    createdBy: { type: 'string' },
-    createdAt: timeSchema,
-    finishedAt: { type: ['string', 'null'], format: 'date-time' },
-    links: { type: 'object' },
-  },
-  required: [
-    'id',
-    'proposal',
-    'dataset',
-    'targets',
-    'evaluators',
-    'status',
-    'planned',
-    'answered',
-    'errored',
-    'scored',
-    'links',
-  ],
-} as const
 
 const resultSchema = {
   type: 'object',
@@ -108,6 +87,8 @@ const resultSchema = {
     itemId: { type: 'string' },
     position: { type: 'integer' },
     target: { type: 'integer', description: 'index into the targets of the run' },
+    repeat: { type: 'integer', description: 'which of several answers of the target to the item' },
+    isCached: { type: 'boolean', description: 'taken from an earlier answer, whose cost and latency these are' },
     status: { enum: ['pending', 'answered', 'errored'] },
     model: text,
     output: text,
@@ -127,6 +108,17 @@ const resultSchema = {
 /** Eval runs: targets and evaluators over a dataset. */
 export const evalRunOperations: readonly Operation<ControlDeps>[] = [
   operation({
+    id: 'estimateEvalRun',
+    method: 'post',
+    path: '/api/eval-runs/estimate',
+    action: 'run-evals',
+    tag: 'eval-runs',
+    summary: 'Says what an eval run would cost, without starting it',
+    body: { kind: 'json', schema: runBodySchema },
+    responses: { 200: { description: 'the estimate', schema: estimateSchema } },
+    handle: async (deps, { body }) => ok(estimateView(await estimateEvalRun(deps, body))),
+  }),
+  operation({
     id: 'startEvalRun',
     method: 'post',
     path: '/api/eval-runs',
@@ -137,7 +129,7 @@ export const evalRunOperations: readonly Operation<ControlDeps>[] = [
     responses: { 202: { description: 'started', schema: runSchema } },
     handle: async (deps, { caller, body }) => {
       const { id } = await startEvalRun(deps, caller, body)
-      return accepted(runView(await existing(deps, id)), `/api/eval-runs/${id}`)
+      return accepted(runView(await existing(deps, id), deps.clock.nowMs()), `/api/eval-runs/${id}`)
     },
   }),
   operation({
@@ -157,7 +149,8 @@ export const evalRunOperations: readonly Operation<ControlDeps>[] = [
         ...(query.proposal !== undefined && { proposalId: query.proposal }),
         ...(place && { after: { createdAt: place[0], id: place[1] } }),
       })
-      return ok(pageOf(rows, limit, { item: runView, place: (run) => [run.createdAt, run.id] }))
+      const nowMs = deps.clock.nowMs()
+      return ok(pageOf(rows, limit, { item: (run) => runView(run, nowMs), place: (run) => [run.createdAt, run.id] }))
     },
   }),
   operation({
@@ -169,7 +162,7 @@ export const evalRunOperations: readonly Operation<ControlDeps>[] = [
     summary: 'Reads an eval run with its progress',
     params: { id: idSchema },
     responses: { 200: { description: 'the run', schema: runSchema } },
-    handle: async (deps, { params }) => ok(runView(await existing(deps, params.id))),
+    handle: async (deps, { params }) => ok(runView(await existing(deps, params.id), deps.clock.nowMs())),
   }),
   operation({
     id: 'listEvalResults',
@@ -200,20 +193,6 @@ async function existing(deps: ControlDeps, id: string): Promise<StoredEvalRun> {
   const run = await readStoredEvalRun(deps.db, id)
   if (run === null) throw new InterlockError('NOT_FOUND', `there is no eval run "${id}"`)
   return run
-}
-
-function runView({ proposalId, createdAt, finishedAt, ...run }: StoredEvalRun) {
-  return {
-    ...run,
-    proposal: proposalId,
-    createdAt: iso(createdAt),
-    finishedAt: finishedAt === null ? null : iso(finishedAt),
-    links: {
-      self: `/api/eval-runs/${run.id}`,
-      results: `/api/eval-runs/${run.id}/results`,
-      report: `/eval-runs/${run.id}`,
-    },
-  }
 }
 
 function resultView({ costMicroUsd, ...result }: StoredResult) {

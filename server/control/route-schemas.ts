@@ -258,6 +258,16 @@ export const planSchema = typed<RolloutPlan>({
             'x-expects': 'a dataset version as name@version',
           },
         },
+        repeats: { type: 'integer', minimum: 1, maximum: 20 },
+        maxCostUsd: { type: 'number', exclusiveMinimum: 0, maximum: 1_000_000 },
+        paths: {
+          ...closed,
+          properties: {
+            items: { type: 'integer', minimum: 1, maximum: 100_000 },
+            require: { enum: ['no_harm', 'pass'] },
+          },
+        },
+        noiseItems: { type: 'integer', minimum: 0, maximum: 100_000 },
       },
       required: ['datasets'],
     },

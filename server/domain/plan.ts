@@ -7,9 +7,30 @@ export type SplitUnit = 'session' | 'user' | 'account' | 'request'
  * or its becoming stable. */
 export type ApprovalPoint = 'shadow' | 'canary' | 'promotion'
 
+/** What the offline stage asks and may spend. */
+export interface OfflinePlan {
+  readonly datasets: readonly string[]
+  /** Answers of both versions to each item, 1 to 20; default 1. */
+  readonly repeats?: number
+  /** Per dataset, judges included; a run that would cost more ends without evidence. Absent: no cap. */
+  readonly maxCostUsd?: number
+  /**
+   * The version's other paths, its primary made to fail and each of its models forced (eval-paths.ts): on a sample of
+   * `items` per dataset, default 100. `require`: `no_harm` (default), no gate may fail on a path and each may be left open for
+   * want of items; `pass`, each must pass as it must for the version itself.
+   */
+  readonly paths?: { readonly items?: number; readonly require?: PathDemand }
+  /** The baseline answers so many items a second time: what differs is noise, and the report shows its band. Default 0. */
+  readonly noiseItems?: number
+}
+
+export type PathDemand = 'no_harm' | 'pass'
+
+export const defaultPathItems = 100
+
 /** How a proposal is rolled out. Shares are percent. */
 export interface RolloutPlan {
-  readonly offline?: { readonly datasets: readonly string[] }
+  readonly offline?: OfflinePlan
   readonly shadow?: { readonly sampleRate?: number; readonly minSamples?: number; readonly maxDuration?: Duration }
   readonly canary?: {
     readonly steps: readonly number[]

@@ -39,6 +39,8 @@ export interface GatePolicy {
 export interface OutcomePair {
   readonly baseline: Outcome | null
   readonly candidate: Outcome | null
+  /** Pairs that share it are not independent (repeats of an item, questions on one document); absent or null: independent. */
+  readonly cluster?: string | null
 }
 
 /** What the offline stage judges a fixed suite by. */
@@ -108,6 +110,19 @@ export interface SuiteEvidence {
   /** Items of the suite. */
   readonly pairs: number
   readonly gates: readonly Readonly<Record<string, unknown>>[]
+  /** What the version's forced paths showed (eval-paths.ts); absent: none was forced. */
+  readonly paths?: readonly PathEvidence[]
+}
+
+/** One forced path of a version under the bar. */
+export interface PathEvidence {
+  readonly label: string
+  /** advance: every gate passes. no_harm: none fails, and some are open for want of items. rollback, inconclusive as ever. */
+  readonly verdict: 'advance' | 'no_harm' | 'rollback' | 'inconclusive'
+  /** Items that take this path. */
+  readonly pairs: number
+  readonly reasons: readonly Reason[]
+  readonly gates: readonly GateResult[]
 }
 
 /** Of a live stage. */

@@ -30,6 +30,13 @@ export function sumPairs(differences: readonly number[]): PairedSums {
   return { count: differences.length, sum, sumSquares }
 }
 
+/** How much clusters widen a bound. */
+export interface Clustering {
+  readonly groups: number
+  /** Variance of the mean with clusters over that of independent pairs, 1 or more. */
+  readonly designEffect: number
+}
+
 /**
  * Bounds of a mean paired difference from a fixed sample.
  *
@@ -38,15 +45,21 @@ export function sumPairs(differences: readonly number[]): PairedSums {
  * Medicine 24 (2005), doi:10.1002/sim.1781; Student quantile with the plain n - 1 degrees of freedom.
  *
  * @param alpha level of each one-sided bound, 0 < alpha < 0.5
- * @returns null for fewer than 2 pairs
+ * @param clustering where pairs hang together: the error grows with the root of the design effect, and clusters less one are
+ *   the degrees of freedom
+ * @returns null for fewer than 2 pairs or clusters
  */
-export function pairedMeanBounds({ count, sum, sumSquares }: PairedSums, alpha: number): MeanBounds | null {
-  if (count < 2) return null
+export function pairedMeanBounds(
+  { count, sum, sumSquares }: PairedSums,
+  alpha: number,
+  clustering: Clustering = { groups: count, designEffect: 1 },
+): MeanBounds | null {
+  if (count < 2 || clustering.groups < 2) return null
   const adjusted = count + 2
   const centre = sum / adjusted
   const variance = Math.max(0, (sumSquares + 1) / adjusted - centre * centre)
-  const error = Math.sqrt(variance / adjusted)
-  const reach = studentQuantile(1 - alpha, count - 1)
+  const error = Math.sqrt((variance * clustering.designEffect) / adjusted)
+  const reach = studentQuantile(1 - alpha, clustering.groups - 1)
   return {
     mean: sum / count,
     lower: Math.max(-1, centre - reach * error),
@@ -81,7 +94,8 @@ function invert(distribution: (x: number) => number, probability: number): numbe
   return (low + high) / 2
 }
 
-function studentProbability(t: number, freedom: number): number {
+/** Distribution function of Student's t. */
+export function studentProbability(t: number, freedom: number): number {
   const tail = 0.5 * incompleteBeta(freedom / (freedom + t * t), freedom / 2)
   return t > 0 ? 1 - tail : tail
 }

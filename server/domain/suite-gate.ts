@@ -1,3 +1,4 @@
+import { clusteringOf } from './clustered.ts'
 import type { Outcome } from './evidence.ts'
 import { thresholdOf } from './gate-results.ts'
 import { type Check, exceedanceTolerance, suiteProblem } from './gates.ts'
@@ -30,6 +31,8 @@ interface SuiteValues {
   /** Pairs where both answers have a value. */
   readonly baseline: readonly number[]
   readonly candidate: readonly number[]
+  /** Of each pair; null: independent of all others. */
+  readonly clusters: readonly (string | null)[]
   /** All values of the candidate, paired or not. */
   readonly alone: readonly number[]
   readonly missing: number
@@ -85,6 +88,7 @@ function isAbsolute(check: Check): boolean {
 function readSuite(check: Check, pairs: readonly OutcomePair[]): SuiteValues {
   const baseline: number[] = []
   const candidate: number[] = []
+  const clusters: (string | null)[] = []
   const alone: number[] = []
   const due = { baseline: 0, candidate: 0 }
   const missing = { baseline: 0, candidate: 0 }
@@ -104,12 +108,14 @@ function readSuite(check: Check, pairs: readonly OutcomePair[]): SuiteValues {
     if (typeof before !== 'number' || typeof after !== 'number') continue
     baseline.push(before)
     candidate.push(after)
+    clusters.push(pair.cluster ?? null)
   }
   const share = (count: number, of: number) => (of === 0 ? 0 : count / of)
   const all = missing.baseline + missing.candidate
   return {
     baseline,
     candidate,
+    clusters,
     alone,
     missing: all,
     missingShare: Math.max(share(all, due.baseline + due.candidate), share(missing.candidate, due.candidate)),
@@ -172,13 +178,24 @@ function mdeOfMean(values: readonly number[]): number | null {
 
 function judgeDifference(check: Check, values: SuiteValues, alpha: number): Judged {
   const { differences, margin, unit } = contrastOf(check, values)
-  const bounds = pairedMeanBounds(sumPairs(differences), alpha)
+  const bounds = boundsOf(differences, values, alpha)
   if (bounds === null) return { verdict: 'inconclusive', margin, lower: null, upper: null, mde: null }
   const isWithin = check.requirement === 'maxIncrease' && differences.every((difference) => difference >= 0)
   const isCertain = isWithin && differences.length >= enoughPairs
   const isPassed = (isCertain || bounds.lower > -margin) && isMeanKept(check, values)
   const verdict = isPassed ? 'pass' : bounds.upper < -margin ? 'fail' : 'inconclusive'
   return { verdict, margin, lower: bounds.lower, upper: bounds.upper, mde: unit === null ? null : bounds.mde * unit }
+}
+
+function boundsOf(
+  differences: readonly number[],
+  { clusters }: Pick<SuiteValues, 'clusters'>,
+  alpha: number,
+): MeanBounds | null {
+  const sums = sumPairs(differences)
+  if (clusters.every((cluster) => cluster === null)) return pairedMeanBounds(sums, alpha)
+  const clustering = clusteringOf(differences.map((value, i) => ({ value, cluster: clusters[i] ?? null })))
+  return pairedMeanBounds(sums, alpha, clustering)
 }
 
 interface Contrast {
@@ -230,13 +247,13 @@ function finite(value: number | null): number | null {
 /** Of candidate - baseline at level 1 - 2 alpha, in the metric's own unit; null for quantiles. */
 function differenceInterval(
   check: Check,
-  { baseline, candidate }: SuiteValues,
+  { baseline, candidate, clusters }: SuiteValues,
   alpha: number,
 ): [number, number] | null {
   if (check.reading.quantile !== null) return null
   const unit = check.reading.family === 'cost' ? Math.max(0, ...baseline, ...candidate) : 1
   if (unit === 0) return null
   const differences = baseline.map((before, i) => ((candidate[i] as number) - before) / unit)
-  const bounds: MeanBounds | null = pairedMeanBounds(sumPairs(differences), alpha)
+  const bounds = boundsOf(differences, { clusters }, alpha)
   return bounds === null ? null : [bounds.lower * unit, bounds.upper * unit]
 }

@@ -220,7 +220,7 @@ export async function readPairs(db: Db, query: PairQuery): Promise<AnswerPair[]>
       from eval_scores e where e.run_id = a.run_id and e.target = a.target and e.position = a.position and e.repeat = a.repeat
     ) s on true
     where a.run_id = ${runId} and a.target in (0, ${candidate})
-    group by a.position, a.repeat, i.sha256, i.position, r.id having bool_or(a.target = ${candidate})
+    group by a.position, a.repeat, i.sha256, i.position, r.id having bool_or(a.target = ${candidate} and a.error_class is distinct from 'not_on_path')
     order by a.position, a.repeat`.execute(db)
   return rows.map(({ cluster, outcomes }) => {
     const after = outcomes[String(candidate)] ?? null

@@ -20,6 +20,8 @@ export interface StoredEvalRun {
   readonly answered: number
   readonly errored: number
   readonly scored: number
+  /** Answers of forced paths that their item does not take: never sent. */
+  readonly skipped: number
   /** Answers taken from earlier ones. */
   readonly cached: number
   readonly repeats: number
@@ -45,10 +47,19 @@ function selectRuns(db: Db) {
         eb
           .selectFrom('eval_answers as a')
           .whereRef('a.run_id', '=', 'eval_runs.id')
-          .select(sql<number>`(count(*) filter (where a.attempts > 0 or a.status <> 'pending'))::int`.as('sent'))
+          .select(
+            sql<number>`(count(*) filter (where (a.attempts > 0 or a.status <> 'pending') and a.error_class is distinct from 'not_on_path'))::int`.as(
+              'sent',
+            ),
+          )
           .select(sql<number>`(count(*) filter (where a.status = 'answered'))::int`.as('answered'))
-          .select(sql<number>`(count(*) filter (where a.status = 'errored'))::int`.as('errored'))
+          .select(
+            sql<number>`(count(*) filter (where a.status = 'errored' and a.error_class is distinct from 'not_on_path'))::int`.as(
+              'errored',
+            ),
+          )
           .select(sql<number>`(count(*) filter (where a.status = 'answered' and a.is_scored))::int`.as('scored'))
+          .select(sql<number>`(count(*) filter (where a.error_class = 'not_on_path'))::int`.as('skipped'))
           .select(sql<number>`(count(*) filter (where a.is_cached))::int`.as('cached'))
           .select(
             sql<number>`(count(*) filter (where a.answered_at > now() - interval '1 minute'))::int`.as(
@@ -60,7 +71,7 @@ function selectRuns(db: Db) {
       (join) => join.onTrue(),
     )
     .selectAll('eval_runs')
-    .select(['sent', 'answered', 'errored', 'scored', 'cached', 'done_last_minute', 'first_done_at'])
+    .select(['sent', 'answered', 'errored', 'scored', 'skipped', 'cached', 'done_last_minute', 'first_done_at'])
 }
 
 type RunRow = Awaited<ReturnType<ReturnType<typeof selectRuns>['executeTakeFirstOrThrow']>>
@@ -101,6 +112,7 @@ function toRun(row: RunRow): StoredEvalRun {
     answered: row.answered ?? 0,
     errored: row.errored ?? 0,
     scored: row.scored ?? 0,
+    skipped: row.skipped ?? 0,
     cached: row.cached ?? 0,
     repeats: row.repeats,
     maxCostMicroUsd: row.max_cost_micro_usd === null ? null : Number(row.max_cost_micro_usd),

@@ -27,6 +27,8 @@ export interface Funnel {
   readonly scored: number
   /** Sent and failed: not answered. */
   readonly errored: number
+  /** Items that do not take the path this target forces: never sent. */
+  readonly skipped: number
   /** Of the answered, taken from an earlier answer: nothing was paid. */
   readonly cached: number
 }
@@ -73,10 +75,11 @@ export async function summarise(db: Db, runId: string): Promise<EvalSummary> {
 
 /** Of eval_answers, grouped by target. */
 export const funnelColumns = sql`target, count(*)::int as planned,
-  (count(*) filter (where attempts > 0 or status <> 'pending'))::int as sent,
+  (count(*) filter (where (attempts > 0 or status <> 'pending') and error_class is distinct from 'not_on_path'))::int as sent,
   (count(*) filter (where status = 'answered'))::int as answered,
   (count(*) filter (where status = 'answered' and is_scored))::int as scored,
-  (count(*) filter (where status = 'errored'))::int as errored,
+  (count(*) filter (where status = 'errored' and error_class is distinct from 'not_on_path'))::int as errored,
+  (count(*) filter (where error_class = 'not_on_path'))::int as skipped,
   (count(*) filter (where is_cached))::int as cached`
 
 /** The funnel of a run as its rows stand, by target. */

@@ -70,6 +70,7 @@ const matrix: Readonly<Record<string, readonly Role[]>> = {
   getDatasetVersion: reads,
   listDatasetItems: reads,
   startEvalRun: proposes,
+  estimateEvalRun: proposes,
   listEvalRuns: reads,
   getEvalRun: reads,
   listEvalResults: reads,
