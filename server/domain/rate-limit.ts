@@ -21,7 +21,8 @@ export const minuteMs = 60_000
  */
 export function waitMsOf(fullAtMs: number, nowMs: number, cost: number, perMinute: number): number {
   const fullAt = Math.max(fullAtMs, nowMs)
-  return Math.max(0, fullAt + Math.min((cost * minuteMs) / perMinute, minuteMs) - nowMs - minuteMs)
+  // Small numbers first: added to a time since the epoch, a full bucket would be short by a rounding error.
+  return Math.max(0, fullAt - nowMs + Math.min((cost * minuteMs) / perMinute, minuteMs) - minuteMs)
 }
 
 /** The state after `cost` units were taken (negative: given back, never beyond full). */

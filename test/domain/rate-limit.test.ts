@@ -43,6 +43,19 @@ describe('a rate (B5)', () => {
     expect(waitMsOf(owing, 0, 1, 100)).toBe(240_600)
   })
 
+  it('lets a request that takes the whole bucket pass whenever it is full, at any time of any day', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 1.7e12, max: 1.9e12, noNaN: true }),
+        fc.integer({ min: 1, max: 7 }),
+        (now, limit) => {
+          expect(waitMsOf(0, now, limit, limit)).toBe(0)
+          expect(waitMsOf(now, now, limit, limit)).toBe(0)
+        },
+      ),
+    )
+  })
+
   it('keeps its filled fraction when the share changes, and is full again after what was given back', () => {
     const half = taken(Number.NEGATIVE_INFINITY, 0, 50, 100)
     expect(filledRatio(half, 0)).toBe(0.5)
