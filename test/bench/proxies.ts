@@ -55,7 +55,7 @@ export function barePassThrough(upstream: string): Server {
 /** Ten rules, none of which matches until the last; metrics are counted; the log is turned into JSON, as it is for the database. */
 export function wholeGateway(upstream: string): Server {
   const spec: RouteSpec = {
-    models: Array.from({ length: 20 }, (_, index) => `acme/m${index}`),
+    models: Array.from({ length: 3 }, (_, index) => `acme/m${index}`),
     rules: Array.from({ length: 10 }, (_, index) => ({
       name: `rule ${index}`,
       when: index === 9 ? { inputTokens: { gt: 10 } } : { 'metadata.team': `team-${index}`, inputTokens: { gt: 10 } },
