@@ -30,6 +30,7 @@ export class RouteTable {
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
+  #ticking: Promise<void> | null = null
   #unlisten: (() => Promise<void>) | null = null
   #isStopped = false
 
@@ -96,7 +97,8 @@ export class RouteTable {
    * gateway lives.
    */
   async start(): Promise<void> {
-    await this.#tick()
+    this.#ticking = this.#tick()
+    await this.#ticking
     this.#schedule()
   }
 
@@ -127,12 +129,16 @@ export class RouteTable {
   #schedule(): void {
     if (this.#isStopped) return
     const waitMs = pollMs * (1 - jitter + 2 * jitter * this.#deps.random())
-    this.#timer = setTimeout(() => this.#tick().then(() => this.#schedule()), waitMs)
+    this.#timer = setTimeout(() => {
+      this.#ticking = this.#tick().then(() => this.#schedule())
+    }, waitMs)
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
+    // A tick under way may be about to listen: what it opens is closed as well.
+    await this.#ticking
     await this.#running?.catch(() => undefined)
     await this.#unlisten?.()
     this.#unlisten = null

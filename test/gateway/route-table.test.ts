@@ -17,6 +17,9 @@ function aTable(leaseMs = 15_000) {
     listeners: [] as EpochListener[],
     /** Held before a load returns. */
     beforeLoad: async () => {},
+    /** Held before the source listens. */
+    beforeListen: async () => {},
+    listening: 0,
   }
   const snapshot = (epoch: number): Snapshot => ({ ...aSnapshot({}), epoch })
   const table = new RouteTable({
@@ -35,8 +38,12 @@ function aTable(leaseMs = 15_000) {
         world.recorded.push(served.epoch)
       },
       listen: async (listener) => {
+        await world.beforeListen()
         world.listeners.push(listener)
-        return async () => {}
+        world.listening += 1
+        return async () => {
+          world.listening -= 1
+        }
       },
     },
     clock: { nowMs: () => world.nowMs, monotonicMs: () => world.monotonicMs },
@@ -54,6 +61,17 @@ describe('the route table', () => {
     await table.refresh()
     expect(table.current()?.epoch).toBe(1)
     expect(world.recorded).toEqual([1])
+  })
+
+  it('that is stopped while it begins to listen does not go on listening', async () => {
+    const { table, world } = aTable()
+    const held = Promise.withResolvers<void>()
+    world.beforeListen = () => held.promise
+    const started = table.start()
+    const stopped = table.stop()
+    held.resolve()
+    await Promise.all([started, stopped])
+    expect([world.listeners.length, world.listening]).toEqual([1, 0])
   })
 
   it('loads only what is newer and never goes back', async () => {
