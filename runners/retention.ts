@@ -12,7 +12,7 @@ export type RetentionDeps = Pick<RunnerDeps, 'retention'> & {
 
 /**
  * Removes what is past its time: payloads, samples, sessions, idempotency keys, decisions with their feedback and ledger of
- * mirrored calls. The audit trail, verdicts with their evidence, and prices stay for good. Safe to run twice at once: a row is
+ * mirrored calls, gateways long gone. The audit trail, verdicts with their evidence, and prices stay for good. Safe to run twice at once: a row is
  * removed once, whoever does it.
  */
 export async function applyRetention({ rollout, retention }: RetentionDeps): Promise<void> {

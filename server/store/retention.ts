@@ -5,6 +5,9 @@ import { replyKeptMs } from './judge-replies.ts'
 /** Rows removed in one statement: short enough that nobody waits for its locks. */
 const batchRows = 2_000
 
+/** A gateway unheard of for this long is no news to anybody: pages show those of the last day. */
+const gatewaysKeptMs = 7 * 86_400_000
+
 /** Everything before these times goes, milliseconds since the epoch. */
 export interface RetentionLimits {
   /** Also the end of payloads, samples and sessions, which know themselves when they end. */
@@ -42,6 +45,10 @@ const sweeps = {
   judgeReplies: (db: Database, limits: RetentionLimits) =>
     sql`delete from judge_replies where key in (
       select key from judge_replies where kept_at < ${new Date(limits.nowMs - replyKeptMs)} order by kept_at limit ${batchRows}
+    )`.execute(db),
+  gateways: (db: Database, limits: RetentionLimits) =>
+    sql`delete from gateways where id in (
+      select id from gateways where seen_at < ${new Date(limits.nowMs - gatewaysKeptMs)} limit ${batchRows}
     )`.execute(db),
 } as const
 

@@ -138,6 +138,19 @@ describe.each(engines())('retention on %s (B6)', (engine) => {
       .values([feedback('a', 25 * hourMs), feedback('b', hourMs)])
       .execute()
 
+    const gateway = (id: string, agoMs: number) => ({
+      id,
+      boot_id: id,
+      epoch: 1,
+      digest: 'd',
+      started_at: at(agoMs),
+      seen_at: at(agoMs),
+    })
+    await db
+      .insertInto('gateways')
+      .values([gateway('a', 8 * 24 * hourMs), gateway('b', 6 * 24 * hourMs)])
+      .execute()
+
     await applyRetention({ rollout: deps, retention: { decisionsMs: 24 * hourMs } })
 
     expect(await db.selectFrom('decisions').select('request_id').execute()).toEqual([{ request_id: 'fresh' }])
@@ -145,6 +158,7 @@ describe.each(engines())('retention on %s (B6)', (engine) => {
     expect(await db.selectFrom('sessions').select('id_hash').execute()).toEqual([{ id_hash: 'b' }])
     expect(await db.selectFrom('idempotency_keys').select('key').execute()).toEqual([{ key: 'b' }])
     expect(await db.selectFrom('feedback').select('id').execute()).toEqual([{ id: 'b' }])
+    expect(await db.selectFrom('gateways').select('id').execute()).toEqual([{ id: 'b' }])
 
     pass(2 * hourMs)
     await Promise.all([1, 2].map(() => applyRetention({ rollout: deps, retention: { decisionsMs: 24 * hourMs } })))
