@@ -1,7 +1,7 @@
+import { isTooDeep } from '#domain/nesting.ts'
 import { tokensOfCharacters } from '#domain/tokens.ts'
 import { isObject, textOf } from '#providers/answer-facts.ts'
 import { type Fields, present } from './dialect-fields.ts'
-import { isTooDeep } from './nesting.ts'
 import type { ApiError } from './openai-error.ts'
 import { idSuffix, reasoningIn, thinkingIn } from './responses-answer.ts'
 

@@ -13,6 +13,8 @@ const commonNames: ReadonlySet<string> = new Set([
 ])
 /** JSON inside JSON text is read no deeper than a request may be. */
 const maxDepth = 64
+/** Read whatever is around it: JSON that is no JSON, or nested deeper than is looked into. */
+const escapedLetter = /\\u([0-9a-f]{4})/gi
 /** A file of text, whose bytes a provider reads as words. */
 const textFile = /^data:text\/[^,]{0,200};base64,/i
 
@@ -85,7 +87,10 @@ function collectFile(content: string, name: string, { texts }: Found): void {
 function collectText(text: string, found: Found, depth: number): void {
   found.texts.push(text)
   // Only an escape can hide anything from a search of the text as it stands.
-  if (!text.includes('\\') || !/^\s*[[{"]/.test(text)) return
+  if (!text.includes('\\')) return
+  if (text.includes('\\u'))
+    found.texts.push(text.replaceAll(escapedLetter, (_, code) => String.fromCharCode(Number.parseInt(code, 16))))
+  if (!/^\s*[[{"]/.test(text)) return
   try {
     collect(JSON.parse(text), found, { depth: depth + 1, hasBytes: false })
   } catch {

@@ -1,6 +1,6 @@
+import { isTooDeep } from '#domain/nesting.ts'
 import { isObject, textOf } from '#providers/answer-facts.ts'
 import { type Fields, present } from './dialect-fields.ts'
-import { isTooDeep } from './nesting.ts'
 import type { ApiError } from './openai-error.ts'
 import { sealThinking } from './sealed-thinking.ts'
 

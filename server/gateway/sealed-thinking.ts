@@ -1,7 +1,7 @@
+import { isTooDeep } from '#domain/nesting.ts'
 import { isObject } from '#providers/answer-facts.ts'
 import type { Fields } from './dialect-fields.ts'
 import { maxJsonDepth } from './json-edit.ts'
-import { isTooDeep } from './nesting.ts'
 
 const prefix = 'interlock.1.'
 

@@ -1,4 +1,5 @@
 import type { Usage } from '#domain/decision.ts'
+import { isTooDeep } from '#domain/nesting.ts'
 import type { AnswerFacts } from './provider.ts'
 
 /** A JSON object, parsed. */
@@ -69,11 +70,11 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The JSON object in a text; null: there is none. */
+/** The JSON object in a text; null: there is none, or one nested so deep that it could not be written again. */
 export function parseObject(text: string): Fields | null {
   try {
     const parsed: unknown = JSON.parse(text)
-    return isObject(parsed) ? parsed : null
+    return isObject(parsed) && !isTooDeep(parsed) ? parsed : null
   } catch {
     return null
   }

@@ -119,6 +119,10 @@ describe('guardrails (B6)', () => {
     ['names of fields', { tools: [tool({ type: 'object', properties: { 'Project Aurora': { type: 'string' } } })] }],
     ['a field of a tool that is called as one of bytes', { tools: [tool({ default: { file: { data: aurora } } })] }],
     ['escaped arguments of that name', { messages: [called('{"file":{"data":"project \\u0061urora"}}')] }],
+    [
+      'escapes far down in arguments',
+      { messages: [called(`${'{"a":'.repeat(70)}"project \\u0061urora"${'}'.repeat(70)}`)] },
+    ],
     ['an address of an image', { messages: [{ role: 'user', content: [image(`https://h/?q=${aurora}`)] }] }],
     ['a file of text', { messages: [{ role: 'user', content: [file('text/plain', aurora)] }] }],
     ['a file of marked text', { messages: [{ role: 'user', content: [file('Text/markdown;charset=utf-8', aurora)] }] }],

@@ -1,7 +1,7 @@
-/** Deepest value of a provider's that is written out again: beyond some thousand levels writing JSON fails, reading it does not. */
+/** Deepest value of a stranger's that is written out again: beyond some thousand levels writing JSON fails, reading it does not. */
 const maxLevels = 200
 
-/** Whether a parsed value is nested too deep to be written in an answer. */
+/** Whether a parsed value is nested too deep to be written again. */
 export function isTooDeep(value: unknown, levels = maxLevels): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((child) => isTooDeep(child, levels - 1))
