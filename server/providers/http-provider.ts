@@ -6,6 +6,7 @@ import { CommitPoint } from './commit-point.ts'
 import { CredentialError } from './credential.ts'
 import type { AnswerTranslator, BaseAddress, Dialect, EmbeddingsDialect } from './dialect.ts'
 import { type AnswerHeaders, Exchange, type ExchangeRequest } from './exchange.ts'
+import { withoutSecret } from './hidden-secret.ts'
 import {
   type AnswerFacts,
   type ChatAnswer,
@@ -49,9 +50,23 @@ export function createHttpProvider(deps: HttpProviderDeps, dialect: Dialect): Ch
   }
   const { embeddings } = dialect
   return {
-    complete: (call) => complete(wire, call),
-    stream: (call) => stream(wire, call),
-    ...(embeddings !== undefined && { embed: (call: ModelCall) => embed(wire, embeddings, call) }),
+    complete: (call) => hiding(deps, call, complete(wire, call)),
+    stream: (call) => hiding(deps, call, stream(wire, call)),
+    ...(embeddings !== undefined && { embed: (call: ModelCall) => hiding(deps, call, embed(wire, embeddings, call)) }),
+  }
+}
+
+function hiding<T>(deps: HttpProviderDeps, { provider }: ModelCall, answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw withoutSecret(error, secretOf(deps, provider))
+  })
+}
+
+function secretOf({ readCredential }: HttpProviderDeps, { credential }: Provider): string | null {
+  try {
+    return credential === null ? null : readCredential(credential)
+  } catch {
+    return null
   }
 }
 
