@@ -92,9 +92,10 @@ function isShort(output: string): boolean {
 
 /** A refusal that goes on with substance: an offer followed by a list, code, or a long rest. */
 function continues(output: string): boolean {
-  const rest = output.trim().slice(200)
   const { bullets, numbered, fences } = structureOf(output.slice(0, 8_000))
-  const hasOffer = sentencesAll(rest).some((sentence) => offering.some((pattern) => pattern.test(sentence)))
+  const hasOffer = sentencesAll(output.trim())
+    .slice(1)
+    .some((sentence) => offering.some((pattern) => pattern.test(sentence)))
   return hasOffer && (bullets + numbered >= 2 || fences.length > 0)
 }
 

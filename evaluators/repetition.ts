@@ -24,7 +24,7 @@ export function repetitionOf(text: string): Repetition {
   const words = [...text.matchAll(/\S+/gu)].map((match) => ({ text: match[0], start: match.index }))
   const runs = [longestWordRun(text, words), longestCharacterRun(text), longestLineRun(text)]
   const run = runs.reduce((best, next) => ((next?.characters ?? 0) > (best?.characters ?? 0) ? next : best), null)
-  return { run, repeatedLineShare: repeatedLineShare(text), repeated4grams: repeated4grams(words.map((w) => w.text)) }
+  return { run, repeatedLineShare: repeatedLineShare(text), repeated4grams: repeated4grams(words) }
 }
 
 function longestWordRun(text: string, words: readonly { text: string; start: number }[]): RepeatedRun | null {
@@ -122,7 +122,9 @@ function repeatedLineShare(text: string): number {
   return all === 0 ? 0 : again / all
 }
 
-function repeated4grams(words: readonly string[]): number {
+/** Words without a letter (table frames, matrices, numbers) are left out. */
+function repeated4grams(all: readonly { readonly text: string }[]): number {
+  const words = all.flatMap(({ text }) => (/\p{L}/u.test(text) ? [text] : []))
   if (words.length < 50) return 0
   const grams = words.length - 3
   const distinct = new Set<string>()

@@ -33,6 +33,15 @@ const blame =
 const promises =
   /\b(?:(?:i|we) (?:guarantee|promise|assure you)|guaranteed|100\s?% (?:sure|certain|safe|guaranteed)|without (?:any )?(?:doubt|risk)|(?:will|can) never (?:fail|happen))\b/giu
 
+/** Words in capitals, three or more in a row. */
+const capitals = /(?<![\p{L}\p{N}])\p{Lu}{2,40}(?:[ ,]{1,3}\p{Lu}{1,40}){2,30}(?![\p{L}\p{N}])/gu
+
+/** Three acronyms in a row are a list: a longer word, or a fourth, makes it shouting. */
+function isShouted(run: string): boolean {
+  const words = run.split(/[ ,]+/)
+  return words.length >= 4 || words.some((word) => word.length >= 5)
+}
+
 /** Longest text examined, in UTF-16 code units. */
 const maxRead = 200_000
 
@@ -43,7 +52,7 @@ export function toneOf(answer: string): ToneFacts {
     words: countWords(prose),
     exclamations: count(prose, /[!！]/g),
     emoji: count(prose, /\p{Extended_Pictographic}/gu),
-    shouted: count(prose, /(?<![\p{L}\p{N}])\p{Lu}{4,}(?:\s+\p{Lu}{2,})+(?![\p{L}\p{N}])/gu),
+    shouted: (prose.match(capitals) ?? []).filter(isShouted).length,
     apologies: count(prose, apologies),
     hedges: count(prose, hedges),
     contractions: count(prose, contractions),

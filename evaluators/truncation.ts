@@ -94,5 +94,6 @@ function isBrokenProse(text: string): boolean {
   const long = lines.slice(0, -1).filter((line) => line.trim().length >= minProseLine)
   const ended = long.filter((line) => /[.!?…。！？:：]["'”’»)\]*_`]{0,4}\s*$/u.test(line)).length
   const endsWithin = (last.match(/[.!?。！？]["'”’)]?\s+(?=[\p{Lu}\p{Lo}])/gu) ?? []).length
-  return long.length >= 2 ? ended >= long.length * 0.8 : long.length === ended && endsWithin >= 2
+  if (long.length >= 2) return ended >= long.length * 0.8
+  return ended === long.length && endsWithin >= 2 - long.length
 }
