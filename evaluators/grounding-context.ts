@@ -4,8 +4,10 @@ import { numbersOf, type Word, wordsOf } from './words.ts'
 /** A sentence of the context, ready to be compared. */
 export interface ContextSentence {
   readonly text: string
-  /** Index of the passage it stands in. */
+  /** Index of the passage it stands in, and UTF-16 offsets into that. */
   readonly passage: number
+  readonly start: number
+  readonly end: number
   readonly words: readonly Word[]
   readonly stems: ReadonlySet<string>
 }
@@ -39,8 +41,11 @@ export class ContextIndex implements GroundingContext {
   readonly numbers = new Set<number>()
   plain = ''
 
-  add(passage: string, index: number): void {
-    for (const { text } of splitSentences(passage)) this.#addSentence(toContextSentence(text, index))
+  /** @param offset  where the text begins in its passage, when it is a part of one */
+  add(passage: string, index: number, offset = 0): void {
+    for (const { text, start, end } of splitSentences(passage)) {
+      this.#addSentence(toContextSentence(text, { passage: index, start: start + offset, end: end + offset }))
+    }
     for (const value of numbersOf(passage).flat()) this.numbers.add(value)
     this.plain += `${plainText(passage)}\n`
   }
@@ -66,9 +71,9 @@ export function indexContext(passages: readonly string[]): GroundingContext {
   return index
 }
 
-function toContextSentence(text: string, passage: number): ContextSentence {
+function toContextSentence(text: string, place: Pick<ContextSentence, 'passage' | 'start' | 'end'>): ContextSentence {
   const words = wordsOf(text)
-  return { text, passage, words, stems: new Set(words.map(({ stem }) => stem)) }
+  return { text, ...place, words, stems: new Set(words.map(({ stem }) => stem)) }
 }
 
 export function rootOf(stem: string): string {

@@ -111,6 +111,23 @@ export function balancedAccuracy(units: readonly Measured[]): number {
 }
 
 /**
+ * Expected calibration error: mean distance between the probability told and the share supported, over ten parts of [0, 1].
+ * Supported and unsupported units weigh the same in all: that is what the model estimates.
+ */
+export function calibrationError(units: readonly Measured[]): number {
+  const supported = units.filter(({ isSupported }) => isSupported).length
+  const parts = Array.from({ length: 10 }, () => ({ told: 0, right: 0 }))
+  for (const { score, isSupported } of units) {
+    const weight = 0.5 / (isSupported ? supported : units.length - supported)
+    const part = parts[Math.min(9, Math.floor(score * 10))]
+    if (!part) continue
+    part.told += weight * score
+    part.right += isSupported ? weight : 0
+  }
+  return parts.reduce((sum, { told, right }) => sum + Math.abs(told - right), 0)
+}
+
+/**
  * Percentile bootstrap over groups, 95 %. Seeded: the same units give the same interval. Resamples with one class only are
  * left out.
  */

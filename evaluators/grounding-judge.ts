@@ -1,10 +1,13 @@
 import { type Claim, extractClaims, maxClaims } from './claims.ts'
 import type { EvalCase, JudgeSpend, Score, Tools } from './evaluator.ts'
+import { indexContext } from './grounding-context.ts'
+import { compareClaim } from './grounding-features.ts'
 import { type CriterionVerdict, checkReply, replySchema } from './judge-criteria.ts'
 import { conversationText, fence, newNonce } from './judge-fence.ts'
 import { fill, loadPrompt } from './judge-prompt.ts'
 import { askJudge, type JudgeAnswer, type JudgeQuestion } from './judge-protocol.ts'
 import { addSpend, noSpend } from './judge-spend.ts'
+import { placeOfQuote } from './quote-place.ts'
 import { compileSchema } from './schema-compile.ts'
 
 export const groundingPrompt = loadPrompt('grounding')
@@ -22,12 +25,23 @@ const replies = Array.from({ length: claimsPerCall + 1 }, (_, count) => {
   return { criteria, schema, compiled: count === 0 ? null : compileSchema(schema, true) }
 })
 
+/** Who judges, and what becomes of the verdicts. `all`: 1 only where every decided claim is supported. */
+export interface Judging {
+  readonly judge: string
+  /** Asked about claims on which judge and wording disagree; null: nobody. */
+  readonly secondJudge: string | null
+  readonly by: 'mean' | 'all'
+}
+
 /**
  * Share of the answer's decided claims that a judge finds supported, each with quotes that code has found in the context. A
  * `supported` without a quote is no verdict. When the judge cannot tell for half of the claims or more, there is no score.
+ *
+ * With a second judge, claims that the first supports against the wording (a number or name that is nowhere in the context), or
+ * does not support although they are copied, are put to it as well: where the two differ, nobody can tell.
  */
 export async function scoreByJudge(
-  judge: string,
+  judging: Judging,
   evalCase: EvalCase,
   passages: readonly string[],
   tools: Tools,
@@ -35,16 +49,71 @@ export async function scoreByJudge(
   const claims = extractClaims(evalCase.output).claims.slice(0, maxClaims)
   if (claims.length === 0)
     return { status: 'not_applicable', reason: 'the answer makes no statement that can be checked' }
+  const { judge, secondJudge } = judging
+  const material = { evalCase, passages, tools }
+  const first = await askAll(claims, judge, material)
+  if ('failed' in first) return noVerdict(first.failed, judge, first.spend)
+  const asked = secondJudge === null ? [] : doubtful(claims, first.verdicts, passages)
+  const second =
+    secondJudge === null || asked.length === 0
+      ? { verdicts: [], spend: noSpend }
+      : await askAll(
+          asked.map((index) => claims[index] as Claim),
+          secondJudge,
+          material,
+        )
+  const spend = addSpend(first.spend, second.spend)
+  if ('failed' in second) return noVerdict(second.failed, secondJudge ?? judge, spend)
+  const opinions = new Map(asked.map((index, at) => [index, second.verdicts[at]?.verdict ?? 'cannot_tell']))
+  const base = {
+    mode: 'llm',
+    judge,
+    ...(secondJudge !== null && { secondJudge }),
+    spend,
+    costMicroUsd: spend.costMicroUsd,
+  }
+  return fromVerdicts({ claims, verdicts: first.verdicts, opinions, passages, by: judging.by }, base)
+}
+
+interface Material {
+  readonly evalCase: EvalCase
+  readonly passages: readonly string[]
+  readonly tools: Tools
+}
+
+type Asked =
+  | { readonly verdicts: readonly CriterionVerdict<Support>[]; readonly spend: JudgeSpend }
+  | { readonly failed: Exclude<JudgeAnswer<unknown>, { kind: 'verdict' }>; readonly spend: JudgeSpend }
+
+async function askAll(claims: readonly Claim[], judge: string, material: Material): Promise<Asked> {
   const verdicts: CriterionVerdict<Support>[] = []
   let spend = noSpend
   for (let from = 0; from < claims.length; from += claimsPerCall) {
     const part = claims.slice(from, from + claimsPerCall)
-    const answer = await askJudge(questionAbout(part, { judge, evalCase, passages, tools }), tools)
+    const answer = await askJudge(questionAbout(part, { judge, ...material }), material.tools)
     spend = addSpend(spend, answer.spend)
-    if (answer.kind !== 'verdict') return noVerdict(answer, judge, spend)
+    if (answer.kind !== 'verdict') return { failed: answer, spend }
     verdicts.push(...inOrder(answer.verdict))
   }
-  return fromVerdicts(claims, verdicts, { mode: 'llm', judge, spend, costMicroUsd: spend.costMicroUsd })
+  return { verdicts, spend }
+}
+
+/** Share of three-word runs from which a claim counts as copied. */
+const copied = 0.9
+
+/** Claims on which the wording says clearly otherwise than the judge. */
+function doubtful(
+  claims: readonly Claim[],
+  verdicts: readonly CriterionVerdict<Support>[],
+  passages: readonly string[],
+): number[] {
+  const context = indexContext(passages)
+  return claims.flatMap(({ text }, index) => {
+    const { features } = compareClaim(text, context)
+    const isSupported = verdicts[index]?.verdict === 'supported'
+    const isFlagged = features.numberMissing + features.nameMissing + features.quoteMissing + features.negationAdded > 0
+    return (isSupported ? isFlagged : features.triples >= copied && features.negationAdded === 0) ? [index] : []
+  })
 }
 
 function noVerdict(
@@ -100,14 +169,32 @@ function checkSupport(
   return bare ? { problem: `"${bare.id}" is called supported without a quote from the context` } : checked
 }
 
+interface Judged {
+  readonly claims: readonly Claim[]
+  readonly verdicts: readonly CriterionVerdict<Support>[]
+  /** What the second judge says, by index of the claim. */
+  readonly opinions: ReadonlyMap<number, Support>
+  readonly passages: readonly string[]
+  readonly by: Judging['by']
+}
+
 function fromVerdicts(
-  claims: readonly Claim[],
-  verdicts: readonly CriterionVerdict<Support>[],
+  { claims, verdicts, opinions, passages, by }: Judged,
   base: Readonly<Record<string, unknown>>,
 ): Score {
   const checked = claims.map(({ text, start, end }, index) => {
     const { verdict, evidence, reasoning } = verdicts[index] ?? { verdict: 'cannot_tell', evidence: [], reasoning: '' }
-    return { claim: text, start, end, verdict, evidence, reasoning }
+    const second = opinions.get(index)
+    const isAgreed = second === undefined || (second === 'supported') === (verdict === 'supported')
+    return {
+      claim: text,
+      start,
+      end,
+      verdict: isAgreed ? verdict : ('cannot_tell' as const),
+      evidence: evidence.map((each) => ({ ...each, place: placeOfQuote(each.quote, passages) })),
+      reasoning,
+      ...(second !== undefined && { firstVerdict: verdict, secondVerdict: second }),
+    }
   })
   const decided = checked.filter(({ verdict }) => verdict !== 'cannot_tell')
   const supported = decided.filter(({ verdict }) => verdict === 'supported')
@@ -117,5 +204,6 @@ function fromVerdicts(
     return { status: 'unscored', reason, details }
   }
   const reason = `${supported.length} of ${decided.length} statements supported by the context`
-  return { status: 'scored', value: supported.length / decided.length, reason, details }
+  const share = supported.length / decided.length
+  return { status: 'scored', value: by === 'mean' ? share : Math.floor(share), reason, details }
 }

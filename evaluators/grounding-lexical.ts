@@ -8,17 +8,21 @@ import { supportProbability } from './grounding-model.ts'
 const maxEvidence = 400
 
 /**
- * Mean over the answer's claims of the estimated probability that the context supports them. Each claim is listed with its
+ * Mean over the answer's claims of the estimated probability that the context supports them, or the lowest of them. Each claim is listed with its
  * place in the answer, its best sentence of context, and the words, numbers and quotations that stand nowhere in it.
  *
  * @param passages  at least one
  */
-export async function scoreLexically(answer: string, passages: readonly string[]): Promise<Score> {
+export async function scoreLexically(
+  answer: string,
+  passages: readonly string[],
+  by: 'mean' | 'lowest',
+): Promise<Score> {
   const { claims, skipped } = extractClaims(answer)
   if (claims.length === 0)
     return { status: 'not_applicable', reason: 'the answer makes no statement that can be checked' }
   const checked = await checkAll(claims.slice(0, maxClaims), passages)
-  const value = checked.reduce((sum, { supported }) => sum + supported, 0) / checked.length
+  const mean = checked.reduce((sum, { supported }) => sum + supported, 0) / checked.length
   const weak = checked.filter(({ supported }) => supported < 0.5)
   const weakest = checked.reduce((low, claim) => (claim.supported < low.supported ? claim : low))
   const details = {
@@ -27,13 +31,13 @@ export async function scoreLexically(answer: string, passages: readonly string[]
     claimCount: claims.length,
     skipped: skipped.length,
     lowest: weakest.supported,
-    mean: round(value),
+    mean: round(mean),
   }
   const reason =
     weak.length === 0
       ? `${checked.length} of ${checked.length} statements look supported`
       : `${weak.length} of ${checked.length} statements look unsupported; weakest: ${describe(weakest)}`
-  return { status: 'scored', value, reason, details }
+  return { status: 'scored', value: by === 'mean' ? mean : weakest.supported, reason, details }
 }
 
 /** Characters compared without letting anything else run, about 20 ms. */
@@ -50,8 +54,10 @@ async function checkAll(claims: readonly Claim[], passages: readonly string[]): 
     await new Promise((resolve) => setImmediate(resolve))
   }
   for (const [index, passage] of passages.entries()) {
+    let offset = 0
     for (const part of parts(passage)) {
-      context.add(part, index)
+      context.add(part, index, offset)
+      offset += part.length
       await step(part.length)
     }
   }
@@ -80,7 +86,13 @@ interface CheckedClaim {
   readonly end: number
   /** Estimated probability, [0, 1]. */
   readonly supported: number
-  readonly evidence: { readonly passage: number; readonly text: string } | null
+  /** The sentence of context nearest to it, with its offsets into its passage. */
+  readonly evidence: {
+    readonly passage: number
+    readonly start: number
+    readonly end: number
+    readonly text: string
+  } | null
   readonly unsupported: readonly string[]
 }
 
@@ -91,7 +103,12 @@ function check(claim: Claim, context: GroundingContext): CheckedClaim {
     start: claim.start,
     end: claim.end,
     supported: round(supportProbability(features)),
-    evidence: best ? { passage: best.passage, text: best.text.slice(0, maxEvidence) } : null,
+    evidence: best && {
+      passage: best.passage,
+      start: best.start,
+      end: best.end,
+      text: best.text.slice(0, maxEvidence),
+    },
     unsupported: unsupported.slice(0, 20),
   }
 }

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { auroc, balancedAccuracy, bootstrapInterval, type Example, fitModel, type Measured } from './grounding-fit.ts'
+import { contentHash } from './content-hash.ts'
+import {
+  auroc,
+  balancedAccuracy,
+  bootstrapInterval,
+  calibrationError,
+  type Example,
+  fitModel,
+  type Measured,
+} from './grounding-fit.ts'
 import { type GroundingModel, supportProbability } from './grounding-model.ts'
 import { type JudgedAnswer, madeUpSet, readJudgedSets } from './grounding-sets.ts'
 
@@ -89,7 +98,11 @@ function measureSet(set: string, all: readonly JudgedAnswer[]): SetRow {
     answers: labelled.length,
     supported: labelled.filter(({ isSupported }) => isSupported).length,
     groups: new Set(labelled.map(({ group }) => group)).size,
-    figures: units.flatMap((unit) => [figure(unit, auroc), figure(unit, balancedAccuracy)]),
+    figures: [
+      ...units.flatMap((unit) => [figure(unit, auroc), figure(unit, balancedAccuracy)]),
+      figure(units[0] ?? [], calibrationError),
+      figure(units[2] ?? [], calibrationError),
+    ],
   }
 }
 
@@ -101,8 +114,8 @@ function figure(units: readonly Measured[], measure: (units: readonly Measured[]
 function card(rows: readonly SetRow[], model: GroundingModel): string {
   const title = ['all sets', 'this set only', 'the other sets'].flatMap((by) => [`AUROC, ${by}`, `BAcc, ${by}`])
   const table = [
-    ['set', 'answers', 'supported', 'groups', ...title],
-    Array.from({ length: 10 }, () => '---'),
+    ['set', 'answers', 'supported', 'groups', ...title, 'ECE, all sets', 'ECE, the other sets'],
+    Array.from({ length: 12 }, () => '---'),
     ...rows.map(({ set, answers, supported, groups, figures }) => [set, answers, supported, groups, ...figures]),
   ].map((cells) => `| ${cells.join(' | ')} |`)
   const weights = Object.entries(model.weights).map(([name, weight]) => `| ${name} | ${weight} |`)
@@ -113,10 +126,13 @@ function card(rows: readonly SetRow[], model: GroundingModel): string {
     'claim supported by the context, for equally many supported and unsupported claims; a claim copied word for word scores 0.99. An',
     'answer scores the mean over its claims.',
     '',
+    `Coefficients \`${contentHash(model)}\`: the version of the evaluator changes with them.`,
+    '',
     '## What it reaches',
     '',
     'Area under the ROC curve and balanced accuracy at 0.5 per answer, with 95 % intervals (bootstrap over documents, questions or',
     'conversations). "all sets": as shipped, five folds. "this set only": five folds. "the other sets": out of domain, never seen.',
+    'ECE: expected calibration error over ten parts of [0, 1], supported and unsupported answers weighing the same.',
     '',
     ...table,
     '',

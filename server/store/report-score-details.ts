@@ -1,11 +1,11 @@
 import type { ScoreDetail } from '#reports/view-parts.ts'
 
 const maxLines = 8
-const maxChars = 240
+const maxChars = 320
 
 /**
- * What an evaluator recorded, as lines for people. Knows the shapes of json_validity (level, errors), grounding (claims),
- * llm_judge (criteria, or two orders of them) and contains (missing, forbidden); of anything else it shows nothing: the reason
+ * What an evaluator recorded, as lines for people. Knows the shapes of json_validity (level, errors), json_fields (fields), grounding
+ * (claims), llm_judge (criteria, or two orders of them) and contains (missing, forbidden); of anything else it shows nothing: the reason
  * says it.
  */
 export function scoreDetails(details: unknown): ScoreDetail[] {
@@ -13,6 +13,7 @@ export function scoreDetails(details: unknown): ScoreDetail[] {
   if (found === null) return []
   const lines = [
     ...errorLines(found),
+    ...fieldLines(found),
     ...claimLines(found),
     ...criteriaLines(list(found['criteria'])),
     ...orderLines(list(found['orders'])),
@@ -24,7 +25,12 @@ export function scoreDetails(details: unknown): ScoreDetail[] {
 }
 
 /** How much had to be peeled off before the JSON appeared; nothing to say at level 0. */
-const levelWords: Readonly<Record<number, string>> = { 1: 'inside a code fence', 2: 'inside prose', 3: 'only once mended', 4: 'none found' }
+const levelWords: Readonly<Record<number, string>> = {
+  1: 'inside a code fence',
+  2: 'inside prose',
+  3: 'only once mended',
+  4: 'none found',
+}
 
 function errorLines(details: Record<string, unknown>): ScoreDetail[] {
   const errors = list(details['errors']).map((error) => ({
@@ -36,17 +42,57 @@ function errorLines(details: Record<string, unknown>): ScoreDetail[] {
   return level === undefined ? errors : [...errors, { isGood: null, label: 'JSON', text: level }]
 }
 
-function claimLines(details: Record<string, unknown>): ScoreDetail[] {
-  return list(details['claims']).map((claim) => {
-    const verdict =
-      text(claim['verdict']) ||
-      (claim['supported'] === true ? 'supported' : claim['supported'] === false ? 'unsupported' : 'claim')
+/** Fields of json_fields that are not right, with what was wanted. */
+function fieldLines(details: Record<string, unknown>): ScoreDetail[] {
+  const off = list(details['fields']).filter(({ outcome }) => outcome !== 'match')
+  return off.map((field) => {
+    const [got, want] = [text(field['got']), text(field['want'])]
+    const both = want === '' ? got : got === '' ? `wanted ${want}` : `${got}, wanted ${want}`
+    const critical = field['isCritical'] === true ? 'critical, ' : ''
     return {
-      isGood: verdict === 'supported' ? true : verdict === 'claim' ? null : false,
-      label: verdict.replaceAll('_', ' '),
-      text: cut(text(claim['text']) || text(claim['claim'])),
+      isGood: false,
+      label: `${text(field['path']) || 'whole answer'}: ${critical}${text(field['outcome'])}`,
+      text: cut(both),
     }
   })
+}
+
+/** Claims of an answer with the span of context each rests on; those that do not hold come first. */
+function claimLines(details: Record<string, unknown>): ScoreDetail[] {
+  const lines = list(details['claims']).map((claim) => {
+    const { label, isGood } = verdictOf(claim)
+    return { isGood, label, text: cut(`${text(claim['claim'])}${evidenceWords(claim)}`) }
+  })
+  return [...lines.filter(({ isGood }) => isGood === false), ...lines.filter(({ isGood }) => isGood !== false)]
+}
+
+/** Of a judge its word; of the lexical scorer a probability, whose threshold moves: below one half it only looks unsupported. */
+function verdictOf(claim: Record<string, unknown>): { readonly label: string; readonly isGood: boolean | null } {
+  const verdict = text(claim['verdict'])
+  if (verdict !== '') {
+    const isGood = verdict === 'supported' ? true : verdict === 'cannot_tell' ? null : false
+    return { label: verdict.replaceAll('_', ' '), isGood }
+  }
+  const probability = typeof claim['supported'] === 'number' ? claim['supported'] : null
+  if (probability === null) return { label: 'claim', isGood: null }
+  const label = `${probability >= 0.5 ? 'looks supported' : 'looks unsupported'}, ${probability.toFixed(2)}`
+  return { label, isGood: probability >= 0.5 }
+}
+
+/** The quote or sentence of context with its passage, and what is nowhere in the context. */
+function evidenceWords(claim: Record<string, unknown>): string {
+  const quoted = list(claim['evidence'])[0]
+  const nearest = record(claim['evidence'])
+  const words = quoted ? text(quoted['quote']) : text(nearest?.['text'])
+  const place = quoted ? record(quoted['place']) : nearest
+  const passage = typeof place?.['passage'] === 'number' ? `[${place['passage'] + 1}] ` : ''
+  const absent = Array.isArray(claim['unsupported'])
+    ? claim['unsupported'].filter((one) => typeof one === 'string')
+    : []
+  return [
+    ...(words === '' ? [] : [` ← ${passage}“${words}”`]),
+    ...(absent.length === 0 ? [] : [` (not in the context: ${absent.slice(0, 5).join(', ')})`]),
+  ].join('')
 }
 
 function criteriaLines(criteria: readonly Record<string, unknown>[]): ScoreDetail[] {

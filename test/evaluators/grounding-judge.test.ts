@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ChatPort, EvalCase } from '#evaluators/evaluator.ts'
-import { aCase, evaluator, tools } from './support.ts'
+import { placeOfQuote } from '#evaluators/quote-place.ts'
+import { aCase, evaluator, problemsOf, tools } from './support.ts'
 
 const context = [
   'The Atlas 3 ships with a 5,000 mAh battery and weighs 212 grams. It was released in March 2023 by Norden Labs.',
@@ -84,5 +86,106 @@ describe('the judge mode (C3)', () => {
     await score
     const text = requests[0]!.messages.map(({ content }) => content).join('\n')
     expect(text.match(/<<<end of statements/g)).toHaveLength(1)
+  })
+})
+
+describe('a second judge (C3)', () => {
+  const output = 'The Atlas 3 weighs 999 grams. Returns are accepted within 30 days of delivery.'
+  const verdict = (id: string, word: string, quote?: string) => ({
+    id,
+    evidence: quote === undefined ? [] : [{ quote, source: 'context' }],
+    reasoning: 'because',
+    verdict: word,
+  })
+  const run = async (byModel: Record<string, readonly object[]>, config: Record<string, unknown> = {}) => {
+    const asked: string[] = []
+    const port = tools(async ({ model }) => {
+      asked.push(model)
+      return { text: JSON.stringify({ criteria: byModel[model] }), finishReason: 'stop', costMicroUsd: 5 }
+    })
+    const judged = evaluator('grounding', { mode: 'llm', judge: 'a/b', secondJudge: 'c/d', ...config })
+    return { score: await judged.score(aCase({ output, context }), port), asked }
+  }
+  const agreeing = [
+    verdict('s1', 'supported', 'weighs 212 grams'),
+    verdict('s2', 'supported', 'within 30 days of delivery'),
+  ]
+
+  it('is asked only about claims on which judge and wording disagree; where the two differ, nobody can tell', async () => {
+    const { score, asked } = await run({ 'a/b': agreeing, 'c/d': [verdict('s1', 'contradicted', 'weighs 212 grams')] })
+    expect(asked).toEqual(['a/b', 'c/d'])
+    expect(score).toMatchObject({
+      status: 'unscored',
+      details: {
+        claims: [
+          { verdict: 'cannot_tell', firstVerdict: 'supported', secondVerdict: 'contradicted' },
+          { verdict: 'supported' },
+        ],
+        costMicroUsd: 10,
+      },
+    })
+  })
+
+  it('is asked again about what the first does not support although it is copied', async () => {
+    const first = [verdict('s1', 'contradicted', 'weighs 212 grams'), verdict('s2', 'not_in_context')]
+    const { score, asked } = await run({ 'a/b': first, 'c/d': [verdict('s1', 'supported', 'within 30 days')] })
+    expect(asked).toEqual(['a/b', 'c/d'])
+    expect(score).toMatchObject({ details: { claims: [{ verdict: 'contradicted' }, { verdict: 'cannot_tell' }] } })
+  })
+
+  it('is not asked where the wording agrees', async () => {
+    const first = [verdict('s1', 'contradicted', 'weighs 212 grams'), verdict('s2', 'supported', 'within 30 days')]
+    const { score, asked } = await run({ 'a/b': first })
+    expect(asked).toEqual(['a/b'])
+    expect(score).toMatchObject({ status: 'scored', value: 0.5 })
+  })
+
+  it('scores 0 for a single statement that does not hold where all must', async () => {
+    const first = [verdict('s1', 'contradicted', 'weighs 212 grams'), verdict('s2', 'supported', 'within 30 days')]
+    expect((await run({ 'a/b': first }, { score: 'all' })).score).toMatchObject({ status: 'scored', value: 0 })
+  })
+})
+
+describe('settings that the mode has no use for', () => {
+  it.each([
+    [{ score: 'all' }, '/score'],
+    [{ secondJudge: 'a/b' }, '/secondJudge'],
+    [{ mode: 'llm', judge: 'a/b', score: 'lowest' }, '/score'],
+    [{ mode: 'llm', judge: 'a/b', secondJudge: 'a/b' }, '/secondJudge'],
+    [{ score: 'best' }, '/score'],
+  ])('%j is refused at registration', (config, path) => {
+    expect(problemsOf('grounding', config)[0]?.path).toBe(`/evaluators/0/config${path}`)
+  })
+
+  it('names every judge it asks, for the check against the vendors of the arms', () => {
+    expect(evaluator('grounding', { mode: 'llm', judge: 'a/b', secondJudge: 'c/d' }).judges).toEqual(['a/b', 'c/d'])
+  })
+})
+
+describe('the place of a quote', () => {
+  it('is the span of the passage, whatever its white space, case and quotation marks', () => {
+    const passages = ['Nothing here.', 'As Dr. Meyer put it: “A phone\n should OUTLIVE its contract”.']
+    const place = placeOfQuote('"a phone should outlive', passages)
+    expect(place).toEqual({ passage: 1, start: 22, end: 45 })
+    expect(passages[1]?.slice(place?.start, place?.end)).toBe('A phone\n should OUTLIVE')
+  })
+
+  it('is nowhere for what is not there, spans passages or holds no letter', () => {
+    expect(placeOfQuote('here as', ['Nothing here.', 'As Dr. Meyer'])).toBeNull()
+    expect(placeOfQuote('…', ['Nothing'])).toBeNull()
+  })
+
+  it('finds every piece of a text in it, within its bounds', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 40 }), fc.nat(40), fc.nat(40), (text, a, b) => {
+        const piece = text.slice(Math.min(a, b), Math.max(a, b))
+        const place = placeOfQuote(piece, [text])
+        if (place === null) return
+        expect(place.start).toBeGreaterThanOrEqual(0)
+        expect(place.end).toBeLessThanOrEqual(text.length)
+        expect(place.start).toBeLessThan(place.end)
+      }),
+      { seed: 9 },
+    )
   })
 })

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { contentHash } from '#evaluators/content-hash.ts'
 import type { Score } from '#evaluators/evaluator.ts'
 import { indexContext } from '#evaluators/grounding-context.ts'
 import { compareClaim, featureNames, featureSigns } from '#evaluators/grounding-features.ts'
+import { calibrationError } from '#evaluators/grounding-fit.ts'
 import { groundingModel } from '#evaluators/grounding-model.ts'
 import { evaluator, problemsOf, scoredValue, scoreOf } from './support.ts'
 
@@ -202,5 +205,63 @@ describe('configuration', () => {
     expect(evaluator('grounding')).toMatchObject({ usesJudge: false, needsReference: false })
     expect(evaluator('grounding', { mode: 'lexical' }).version).toBe(evaluator('grounding').version)
     expect(evaluator('grounding', { mode: 'llm', judge: 'a/b' })).toMatchObject({ usesJudge: true })
+  })
+})
+
+describe('evidence spans (C3)', () => {
+  it('are the sentence as it stands in its passage, also behind the first part of a long one', async () => {
+    const filler = `${'The weather was fine. '.repeat(3_000)}\n`
+    const passages = ['Unrelated text.', `${filler}The Atlas 3 weighs 212 grams. More follows.`]
+    const score = await scoreOf('grounding', {}, { output: 'The Atlas 3 weighs 212 grams.', context: passages })
+    const [claim] = (score.details as { claims: { evidence: { passage: number; start: number; end: number } }[] })
+      .claims
+    const { passage, start, end } = claim!.evidence
+    expect(passages[passage]?.slice(start, end)).toBe('The Atlas 3 weighs 212 grams.')
+  })
+
+  it('score the lowest statement where that is asked for', async () => {
+    const context = ['The Atlas 3 weighs 212 grams.']
+    const output = 'The Atlas 3 weighs 212 grams. It was sold by Acme for 999 dollars.'
+    const mean = await scoreOf('grounding', {}, { output, context })
+    const lowest = await scoreOf('grounding', { score: 'lowest' }, { output, context })
+    if (mean.status !== 'scored' || lowest.status !== 'scored') throw new Error('not scored')
+    expect(lowest.value).toBeLessThan(mean.value)
+    expect(lowest.value).toBe((lowest.details as { lowest: number }).lowest)
+  })
+})
+
+describe('the card of the coefficients (C3)', () => {
+  const card = readFileSync(new URL('../../evaluators/grounding-model.card.md', import.meta.url), 'utf8')
+
+  it('is of the coefficients in use: their version, and every weight', () => {
+    expect(card).toContain(contentHash(groundingModel))
+    for (const [name, weight] of Object.entries(groundingModel.weights))
+      expect(card).toContain(`| ${name} | ${weight} |`)
+  })
+
+  it('has AUROC, balanced accuracy and calibration of each set with intervals, in and out of domain', () => {
+    const rows = card.split('\n').filter((line) => /^\| [a-z-]+ \| \d+ \|/.test(line))
+    expect(rows.map((row) => row.split('|')[1]?.trim())).toEqual([
+      'summary-consistency',
+      'grounded-claims-expert-labelled',
+      'rag-conversations-human-scored',
+      'mismatched-contexts',
+    ])
+    for (const row of rows) expect(row.match(/0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]/g)).toHaveLength(8)
+  })
+
+  it('no weight counts against its sign', () => {
+    for (const [name, sign] of Object.entries(featureSigns)) {
+      expect(groundingModel.weights[name as keyof typeof featureSigns] * sign).toBeGreaterThanOrEqual(0)
+    }
+  })
+})
+
+describe('the calibration error', () => {
+  it('is 0 for probabilities that are met, and the distance where they are not', () => {
+    const units = (score: number, supported: number, of: number) =>
+      Array.from({ length: of }, (_, i) => ({ group: `${score}-${i}`, score, isSupported: i < supported }))
+    expect(calibrationError([...units(0.2, 20, 100), ...units(0.8, 80, 100)])).toBeLessThan(0.05)
+    expect(calibrationError([...units(0, 50, 50), ...units(1, 0, 50)])).toBeCloseTo(1, 6)
   })
 })
