@@ -4,6 +4,7 @@ import { thresholdOf } from './gate-results.ts'
 import { type Check, exceedanceTolerance, suiteProblem } from './gates.ts'
 import { readValue } from './outcome-values.ts'
 import type { GateResult, GateVerdict, OfflinePolicy, OutcomePair } from './promotion-types.ts'
+import { signTest } from './sign-test.ts'
 import {
   type MeanBounds,
   pairedMeanBounds,
@@ -12,7 +13,7 @@ import {
   studentQuantile,
   sumPairs,
 } from './statistics.ts'
-import { percent } from './verdict-words.ts'
+import { percent, plural } from './verdict-words.ts'
 
 /** One check of a suite with what led to its verdict. */
 export interface SuiteStanding {
@@ -40,6 +41,9 @@ interface SuiteValues {
   readonly missingShare: number
   /** Share of pairs where the metric applies to one answer only. */
   readonly lopsidedShare: number
+  /** Pairs in which the metric is missing, or does not apply, for one answer only: of the baseline, of the candidate. */
+  readonly missingAlone: readonly [number, number]
+  readonly notApplicableAlone: readonly [number, number]
 }
 
 /**
@@ -48,6 +52,8 @@ interface SuiteValues {
  */
 const enoughPairs = 30
 const exact = 1e-9
+/** Chance of calling arms that lose values alike unequal, for each check and kind of loss. */
+const gapAlpha = 0.01
 const nothing: Outcome = { values: {}, missing: {} }
 
 export function judgeSuiteGate(check: Check, pairs: readonly OutcomePair[], policy: OfflinePolicy): SuiteStanding {
@@ -92,7 +98,8 @@ function readSuite(check: Check, pairs: readonly OutcomePair[]): SuiteValues {
   const alone: number[] = []
   const due = { baseline: 0, candidate: 0 }
   const missing = { baseline: 0, candidate: 0 }
-  let lopsided = 0
+  const missingAlone: [number, number] = [0, 0]
+  const notApplicableAlone: [number, number] = [0, 0]
   for (const pair of pairs) {
     const before = readValue(pair.baseline ?? nothing, check.reading)
     const after = readValue(pair.candidate ?? nothing, check.reading)
@@ -103,7 +110,8 @@ function readSuite(check: Check, pairs: readonly OutcomePair[]): SuiteValues {
       if (typeof value === 'number' || value === 'infrastructure') due[arm]++
       if (value === 'infrastructure') missing[arm]++
     }
-    if ((before === 'not_applicable') !== (after === 'not_applicable')) lopsided++
+    countAlone(missingAlone, before === 'infrastructure', after === 'infrastructure')
+    countAlone(notApplicableAlone, before === 'not_applicable', after === 'not_applicable')
     if (typeof after === 'number') alone.push(after)
     if (typeof before !== 'number' || typeof after !== 'number') continue
     baseline.push(before)
@@ -119,8 +127,15 @@ function readSuite(check: Check, pairs: readonly OutcomePair[]): SuiteValues {
     alone,
     missing: all,
     missingShare: Math.max(share(all, due.baseline + due.candidate), share(missing.candidate, due.candidate)),
-    lopsidedShare: share(lopsided, pairs.length),
+    lopsidedShare: share(notApplicableAlone[0] + notApplicableAlone[1], pairs.length),
+    missingAlone,
+    notApplicableAlone,
   }
+}
+
+function countAlone(counts: [number, number], ofBaseline: boolean, ofCandidate: boolean): void {
+  if (ofBaseline && !ofCandidate) counts[0]++
+  if (ofCandidate && !ofBaseline) counts[1]++
 }
 
 function problemWith(check: Check, values: SuiteValues, policy: OfflinePolicy): SuiteStanding['problem'] {
@@ -135,8 +150,27 @@ function problemWith(check: Check, values: SuiteValues, policy: OfflinePolicy): 
     const message = `it applies to one of the two answers only in ${percent(lopsidedShare)} of items`
     return { rule: 'not_applicable_gap', message }
   }
+  const gap = unequalLoss(values)
+  if (gap !== null) return gap
   if ((isAbsolute(check) ? values.alone : values.candidate).length > 0) return null
   return { rule: 'no_data', message: 'no item has a value' }
+}
+
+/** Values that one arm loses more often than chance: what is lost may be what is bad, also where few are lost in all. */
+function unequalLoss({ missingAlone, notApplicableAlone }: SuiteValues): SuiteStanding['problem'] {
+  const counts = ([baseline, candidate]: readonly [number, number]) =>
+    `for the candidate alone in ${plural(candidate, 'item')}, for the baseline alone in ${baseline}`
+  if (signTest(...missingAlone) < gapAlpha) {
+    return {
+      rule: 'differential_missing',
+      message: `it is missing ${counts(missingAlone)}: what is missing may be what is bad`,
+    }
+  }
+  if (signTest(...notApplicableAlone) < gapAlpha) {
+    const message = `it does not apply ${counts(notApplicableAlone)}: the arms are judged on different answers`
+    return { rule: 'not_applicable_gap', message }
+  }
+  return null
 }
 
 interface Judged {
