@@ -33,6 +33,19 @@ export function vendorOf(model: ModelRef): string {
   return parts.length > 2 ? (parts[1] ?? '') : (parts[0] ?? '')
 }
 
+/** Models that an evaluator's configuration names as judges; no configuration, none. */
+export function judgesIn(config: Readonly<Record<string, unknown>> = {}): {
+  readonly panel: readonly ModelRef[]
+  /** Asked where the panel does not decide. */
+  readonly escalate: ModelRef | null
+  readonly judges: readonly ModelRef[]
+} {
+  const several = Array.isArray(config['judges']) ? (config['judges'] as readonly unknown[]) : []
+  const panel = [config['judge'], ...several].filter((model) => typeof model === 'string')
+  const escalate = typeof config['escalate'] === 'string' ? config['escalate'] : null
+  return { panel, escalate, judges: escalate === null ? panel : [...panel, escalate] }
+}
+
 /** A judge beside the models it judges. */
 export interface JudgeConflict {
   readonly evaluator: string

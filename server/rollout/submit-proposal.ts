@@ -2,11 +2,13 @@ import type { Bar } from '#domain/bar.ts'
 import { checkBar, checkPlan } from '#domain/bar-check.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
 import { InterlockError, type Problem } from '#domain/errors.ts'
+import { conflictWords, judgeConflicts } from '#domain/judge-conflict.ts'
 import { type RolloutPlan, withDemandedApprovals } from '#domain/plan.ts'
 import { isCandidateStable } from '#domain/proposal.ts'
-import type { RouteSpec } from '#domain/route.ts'
+import { modelsOf, type RouteSpec } from '#domain/route.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { checkSpec } from '#domain/spec-check.ts'
+import type { Evaluator } from '#evaluators/evaluator.ts'
 import { evaluatorNames, resolveEvaluators } from '#evaluators/registry.ts'
 import { appendAudit } from '#store/audit.ts'
 import { inTransaction, type Tx } from '#store/database.ts'
@@ -78,7 +80,8 @@ async function submitIn(
   await makeRoom(tx, deps, caller, { input, id })
   const { bar, barVersion } = await readBar(tx, input.route)
   const plan = withDemandedApprovals(input.plan, bar.approvals ?? [])
-  const problems = [...(await check(tx, input, bar)), ...(foreseen?.problemsUnder(plan) ?? [])]
+  const stable = foreseen?.stable.spec ?? null
+  const problems = [...(await check(tx, { input, bar, stable })), ...(foreseen?.problemsUnder(plan) ?? [])]
   if (problems.length > 0) {
     throw new InterlockError('VALIDATION_FAILED', 'the proposal is not valid; nothing was stored', problems)
   }
@@ -175,19 +178,43 @@ async function makeRoom(
 
 const mayWithdraw: readonly string[] = ['operator', 'admin']
 
-async function check(tx: Tx, input: ProposalInput, bar: Bar): Promise<Problem[]> {
+interface Checked {
+  readonly input: ProposalInput
+  readonly bar: Bar
+  /** The version it would replace; null: that has changed meanwhile. */
+  readonly stable: RouteSpec | null
+}
+
+async function check(tx: Tx, { input, bar, stable }: Checked): Promise<Problem[]> {
   const catalogue = await readCatalogueIn(tx)
   const resolved = resolveEvaluators(bar.evaluators)
   const evaluators = 'evaluators' in resolved ? resolved.evaluators : []
   const barProblems = 'problems' in resolved ? resolved.problems : checkBar(bar, evaluators)
   return [
     ...under('/spec', checkSpec(input.spec, catalogue, evaluatorNames)),
+    ...judgesInOwnCause(evaluators, input.spec, stable),
     ...under('/plan', checkPlan(input.plan, bar, { evaluators, datasets: await readKnownDatasets(tx) })),
     ...barProblems.map((problem) => ({
       path: '/route',
       message: `the route's bar no longer holds (${problem.path}: ${problem.message}); set a valid bar first`,
     })),
   ]
+}
+
+/** A judge must not be one of the models it judges, whichever of the two versions calls it. */
+function judgesInOwnCause(
+  evaluators: readonly Pick<Evaluator, 'name' | 'judges'>[],
+  spec: RouteSpec,
+  stable: RouteSpec | null,
+): Problem[] {
+  const own = modelsOf(spec)
+  const models = [...own, ...(stable === null ? [] : modelsOf(stable))]
+  return judgeConflicts(evaluators, models)
+    .filter(({ kind }) => kind === 'arm')
+    .map((conflict) => ({
+      path: own.includes(conflict.judge) ? '/spec/models' : '/route',
+      message: conflictWords(conflict),
+    }))
 }
 
 function under(prefix: string, problems: readonly Problem[]): Problem[] {

@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
+import { judgesIn } from '#domain/judge-conflict.ts'
 import { isSamePrice } from '#domain/price.ts'
 import { openStatuses } from '#domain/proposal.ts'
 import { modelsOf, type RouteSpec } from '#domain/route.ts'
@@ -207,9 +208,7 @@ async function judgeUses(tx: Tx): Promise<Use[]> {
   return rows.flatMap((row) => {
     const { evaluators } = row.bar as { evaluators: readonly { name: string; config?: Record<string, unknown> }[] }
     return evaluators.flatMap(({ name, config }) =>
-      typeof config?.['judge'] === 'string'
-        ? [{ model: config['judge'], by: `evaluator "${name}" of the bar of route "${row.name}"` }]
-        : [],
+      judgesIn(config).judges.map((model) => ({ model, by: `evaluator "${name}" of the bar of route "${row.name}"` })),
     )
   })
 }

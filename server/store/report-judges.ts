@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Measured } from '#domain/judge-calibration.ts'
-import { conflictWords, judgeConflicts } from '#domain/judge-conflict.ts'
+import { conflictWords, judgeConflicts, judgesIn } from '#domain/judge-conflict.ts'
 import { type Share, shareOf } from '#domain/judge-statistics.ts'
 import {
   type Corrected,
@@ -45,7 +45,7 @@ export interface JudgedRun {
 
 /** Everything known of the judges behind a run's scores. Empty while none has scored. */
 export async function readJudges(db: Db, run: JudgedRun, pair: Pair | null): Promise<JudgeView[]> {
-  const named = run.evaluators.map(({ name, config = {} }) => ({ name, ...judgesOf(config) }))
+  const named = run.evaluators.map(({ name, config = {} }) => ({ name, ...judgesIn(config) }))
   const asking = named.filter(({ judges }) => judges.length > 0)
   if (asking.length === 0) return []
   const [versions, models] = await Promise.all([readVersions(db, run.id), readModels(db, run.id)])
@@ -80,18 +80,6 @@ export async function readJudgesOfRun(db: Db, id: string): Promise<JudgeView[]> 
   const targets = row.targets as EvalTarget[]
   const evaluators = row.evaluators as JudgedRun['evaluators']
   return readJudges(db, { id, dataset: row.dataset_name, targets, evaluators }, pairOf(targets))
-}
-
-/** Models a configuration names as judges. */
-function judgesOf(config: Readonly<Record<string, unknown>>): {
-  panel: string[]
-  escalate: string | null
-  judges: string[]
-} {
-  const { judge, judges, escalate } = config
-  const panel = [judge, ...(Array.isArray(judges) ? judges : [])].filter((model) => typeof model === 'string')
-  const last = typeof escalate === 'string' ? escalate : null
-  return { panel, escalate: last, judges: last === null ? panel : [...panel, last] }
 }
 
 async function readVersions(

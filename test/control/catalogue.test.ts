@@ -114,6 +114,10 @@ describe.each(engines())('the catalogue on %s', (engine) => {
     const put = await rig.call('PUT', '/api/routes/uses-live/bar', { body: bar })
     expect(put.body).toMatchObject({ route: 'uses-live', version: 2 })
     expect((await rig.call('DELETE', '/api/models/openai/judge')).body.detail).toContain('evaluator "llm_judge"')
+    const panel = { judges: ['openai/other', 'openai/third'], escalate: 'openai/judge', mode: 'pairwise' }
+    const evaluators = [{ name: 'llm_judge', config: panel }]
+    await rig.call('PUT', '/api/routes/uses-live/bar', { body: { ...bar, evaluators } })
+    expect((await rig.call('DELETE', '/api/models/openai/judge')).body.detail).toContain('evaluator "llm_judge"')
   })
 
   test('a price change raises the version of the price, another change does not', async () => {

@@ -125,6 +125,28 @@ describe.each(engines())('policies at submission on %s', (engine) => {
     ])
   })
 
+  test('a judge that either version calls is refused with its place: nobody judges in their own cause (C4)', async () => {
+    const judgedBy = (config: object) =>
+      setBar(
+        barWith({
+          evaluators: [{ name: 'json_validity' }, { name: 'llm_judge', config: { mode: 'rubric', ...config } }],
+        }),
+      )
+    await judgedBy({ judge: 'p/cheap' })
+    expect(await problemsOf(submit({ models: ['p/strong'], fallbacks: ['p/cheap'] }))).toMatchObject([
+      { path: '/spec/models', message: expect.stringContaining('p/cheap judges answers of its own') },
+    ])
+    await judgedBy({ judges: ['far/m', 'p/strong'] })
+    expect(await problemsOf(submit({ models: ['p/cheap'] }))).toMatchObject([{ path: '/route' }])
+    await judgedBy({ judge: 'p/strong', escalate: 'p/cheap' })
+    expect(await problemsOf(submit({ models: ['p/cheap'] }))).toMatchObject([
+      { path: '/route' },
+      { path: '/spec/models' },
+    ])
+    await judgedBy({ judge: 'far/m' })
+    await submit({ models: ['p/cheap'] })
+  })
+
   test('what was foreseen is kept with the proposal', async () => {
     const { id } = await submit({ models: ['p/cheap'] })
     expect(await readImpact(database.db, id)).toMatchObject({
