@@ -1,131 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { resolveEvaluators } from '#evaluators/registry.ts'
-import type { Database } from '#store/database.ts'
-import { json } from '#store/database.ts'
 import { type Answer, type ControlRig, controlRig } from '#test/support/control.ts'
 import { engines, type TestDatabase, testDatabase } from '#test/support/database.ts'
-
-const hostile = '<script>alert(1)</script> \u202Egnp "\'>'
-const at = new Date('2026-03-01T00:00:00Z')
-
-const rubricConfig = { judge: 'acme/judge-1', mode: 'rubric', criteria: [{ id: 'polite', text: 'It is polite.' }] }
-const pairConfig = { judge: 'openai/gpt-4o', mode: 'pairwise' }
-
-/** A finished run of two targets over `count` items whose judge has scored every answer, or every pair. */
-async function seedJudgedRun(
-  db: Database,
-  run: { id: string; config: object; count: number; details: (position: number, target: number) => unknown },
-): Promise<string> {
-  const resolved = resolveEvaluators([{ name: 'llm_judge', config: run.config as Record<string, unknown> }])
-  if ('problems' in resolved) throw new Error(JSON.stringify(resolved.problems))
-  const version = resolved.evaluators[0]!.version
-  const sha256 = `sha-${run.id}`
-  const positions = Array.from({ length: run.count }, (_, position) => position)
-  await db.insertInto('dataset_contents').values({ sha256, item_count: run.count, created_at: at }).execute()
-  await db
-    .insertInto('dataset_versions')
-    .values({ name: run.id, version: 1, sha256, created_by: 'ada', created_at: at })
-    .execute()
-  await db
-    .insertInto('dataset_items')
-    .values(
-      positions.map((position) => ({
-        sha256,
-        position,
-        item_id: `i${position}`,
-        item: json({ id: `i${position}`, messages: [{ role: 'user', content: `question ${position} ${hostile}` }] }),
-      })),
-    )
-    .execute()
-  await db
-    .insertInto('eval_runs')
-    .values({
-      id: run.id,
-      proposal_id: null,
-      dataset_name: run.id,
-      dataset_version: 1,
-      sha256,
-      targets: json([
-        { kind: 'baseline', label: 'support v1', route: 'support', version: 1 },
-        { kind: 'candidate', label: 'support v2', route: 'support', version: 2 },
-      ]),
-      evaluators: json([{ name: 'llm_judge', config: run.config }]),
-      status: 'completed',
-      planned: run.count * 2,
-      summary: null,
-      error: null,
-      created_by: 'ada',
-      created_at: at,
-      finished_at: at,
-    })
-    .execute()
-  const places = positions.flatMap((position) => [0, 1].map((target) => ({ position, target })))
-  await db
-    .insertInto('eval_answers')
-    .values(
-      places.map(({ position, target }) => ({
-        run_id: run.id,
-        target,
-        position,
-        item_id: `i${position}`,
-        status: 'answered',
-        is_scored: true,
-        model: target === 0 ? 'openai/gpt-4o-mini' : 'mistral/large',
-        output: `${target === 0 ? 'baseline' : 'candidate'} says ${'so '.repeat(target * (position % 7))}${hostile}`,
-      })),
-    )
-    .execute()
-  await db
-    .insertInto('eval_scores')
-    .values(
-      places.map(({ position, target }) => {
-        const value = valueAt(position)
-        return {
-          run_id: run.id,
-          target,
-          position,
-          evaluator: 'llm_judge',
-          evaluator_version: version,
-          status: 'scored',
-          value: target === 0 ? 1 - value : value,
-          reason: 'because',
-          details: json(run.details(position, target)),
-          cost_micro_usd: 100,
-        }
-      }),
-    )
-    .execute()
-  return version
-}
-
-/** Two thirds won. */
-const valueAt = (position: number) => (position % 3 === 0 ? 0 : 1)
-
-function rubricDetails(position: number, target: number) {
-  const isMet = (target === 0 ? 1 - valueAt(position) : valueAt(position)) === 1
-  const entry = { id: 'polite', evidence: [], reasoning: `saw ${hostile}`, verdict: isMet ? 'met' : 'not_met' }
-  return { mode: 'rubric', judge: 'acme/judge-1', costMicroUsd: 100, criteria: [entry] }
-}
-
-/** Every fourth pair is undecided between its orders. */
-function pairDetails(position: number) {
-  const winner = valueAt(position) === 1 ? 'candidate' : 'baseline'
-  const isSplit = position % 4 === 3
-  const order = (first: string, won: string) => ({
-    first,
-    winner: won,
-    criteria: [{ id: 'better', evidence: [], reasoning: `${first} was first`, verdict: 'tie' }],
-  })
-  return {
-    mode: 'pairwise',
-    judge: 'openai/gpt-4o',
-    winner,
-    isUndecided: isSplit,
-    orderDisagreement: isSplit,
-    costMicroUsd: 100,
-    orders: [order('baseline', isSplit ? 'baseline' : winner), order('candidate', winner)],
-  }
-}
+import {
+  hostile,
+  pairConfig,
+  pairDetails,
+  rubricConfig,
+  rubricDetails,
+  seedJudgedRun,
+} from '#test/support/judged-run.ts'
 
 interface Task {
   id: string
@@ -276,5 +159,72 @@ describe.each(engines())('labels on judges on %s (C4)', (engine) => {
     expect(body.items.length).toBeGreaterThan(30)
     expect(JSON.stringify(body.items)).not.toContain('script')
     expect(rig.logged.join('\n')).not.toContain('question ')
+  })
+})
+
+describe('the form of the label page', () => {
+  let database: TestDatabase
+  let rig: ControlRig
+  let task: string
+  beforeAll(async () => {
+    database = await testDatabase()
+    rig = await controlRig(database.db)
+    await seedJudgedRun(database.db, { id: 'rubric', config: rubricConfig, count: 4, details: rubricDetails })
+    task = (await rig.call('GET', '/api/labels/queue?limit=1')).body.items[0].id
+  })
+  afterAll(async () => {
+    await rig.close()
+    await database.close()
+  })
+  const form = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
+    rig.call('POST', path, {
+      key: null,
+      raw: new URLSearchParams(fields).toString(),
+      type: 'application/x-www-form-urlencoded',
+      headers: { 'sec-fetch-site': 'same-origin', ...headers },
+    })
+  const sessionOf = async (role: 'author' | 'viewer') => {
+    rig.pass(60_000)
+    await database.db.deleteFrom('sessions').execute()
+    const answer = await form('/login', { key: rig.keys[role], next: '/labels' })
+    const { csrf } = await database.db.selectFrom('sessions').select('csrf').executeTakeFirstOrThrow()
+    return { headers: { cookie: (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '' }, csrf }
+  }
+  const count = async () => (await database.db.selectFrom('judge_labels').select('id').execute()).length
+
+  test('is refused without a session, its token, the role, or from another site, and stores nothing', async () => {
+    const fields = { task, choice: 'right' }
+    expect((await form('/labels', fields)).status).toBe(401)
+    const author = await sessionOf('author')
+    expect((await form('/labels', fields, author.headers)).status).toBe(403)
+    const foreign = { ...author.headers, 'sec-fetch-site': 'cross-site' }
+    expect((await form('/labels', { ...fields, csrf: author.csrf }, foreign)).status).toBe(403)
+    const viewer = await sessionOf('viewer')
+    expect((await form('/labels', { ...fields, csrf: viewer.csrf }, viewer.headers)).status).toBe(403)
+    expect(await count()).toBe(0)
+  })
+
+  test.each([
+    [{ choice: 'pass' }, 422],
+    [{ choice: 'wrong:met' }, 422],
+    [{ choice: '' }, 422],
+    [{ choice: 'right', task: 'rubric.0123456789abcdef.polite' }, 404],
+    [{ choice: 'right', comment: 'x'.repeat(2001) }, 422],
+  ])('with %j stores nothing', async (fields, status) => {
+    const { headers, csrf } = await sessionOf('author')
+    const verdict = (await rig.call('GET', '/api/labels/queue?limit=1')).body.items[0].verdict
+    const sent = fields.choice === 'wrong:met' ? { ...fields, choice: `wrong:${verdict}` } : fields
+    expect((await form('/labels', { task, csrf, ...sent }, headers)).status).toBe(status)
+    expect(await count()).toBe(0)
+  })
+
+  test('stores the label and leads to the next verdict, under the same filter', async () => {
+    const { headers, csrf } = await sessionOf('author')
+    const kept = { run: 'rubric', sample: 'drawn' }
+    const answer = await form('/labels', { task, choice: 'right', comment: ' ok ', csrf, ...kept }, headers)
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/labels?saved=1&run=rubric&sample=drawn'])
+    expect(await database.db.selectFrom('judge_labels').select(['comment', 'principal']).execute()).toEqual([
+      { comment: 'ok', principal: 'author-person' },
+    ])
   })
 })
