@@ -5,11 +5,14 @@ import { importItems } from './import.ts'
 import type { UploadFormat } from './import-format.ts'
 import type { DatasetItem } from './item.ts'
 import { parseItems } from './load.ts'
+import { type SplitShares, withSplit } from './split.ts'
 
 /** How an upload is written. */
 export interface UploadKind {
   readonly format: UploadFormat
   readonly mediaType: string
+  /** Parts the items are put into by hash; absent: none. */
+  readonly split?: SplitShares
 }
 
 /** An item on its way to the store: its JSON is made once, where the file is read. */
@@ -38,14 +41,15 @@ export const uploadTypes: Readonly<Record<UploadFormat, readonly string[]>> = {
  *
  * @param kind  a media type that `uploadTypes` lists for the format
  */
-export function prepareUpload(body: Uint8Array, { format, mediaType }: UploadKind): PreparedUpload {
+export function prepareUpload(body: Uint8Array, { format, mediaType, split }: UploadKind): PreparedUpload {
   const isYaml = (yamlTypes as readonly string[]).includes(mediaType)
   const parsed: ParsedItems & { readonly notes?: readonly string[] } =
     format === 'items'
       ? parseItems(body, mediaType === 'text/csv' ? 'text/csv' : 'application/x-ndjson')
       : importItems(body, format, isYaml)
   if ('problems' in parsed) return { problems: parsed.problems }
-  return { ...toRows(parsed.items), notes: parsed.notes ?? [] }
+  const items = split === undefined ? parsed.items : withSplit(parsed.items, split)
+  return { ...toRows(items), notes: parsed.notes ?? [] }
 }
 
 /** Rows with the digest that `datasetDigest` gives. */

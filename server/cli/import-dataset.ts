@@ -14,6 +14,7 @@ export const importSyntax: CommandSyntax = {
   flags: {
     dataset: { value: 'NAME', summary: 'the dataset; it is made if there is none' },
     format: { value: 'FORMAT', summary: `${uploadFormats.join(', ')} (default: items)` },
+    split: { value: 'PARTS', summary: 'parts by hash of the id, as the slice split: tune:0.7,holdout:0.3' },
     check: { summary: 'only read the file and say what it holds; nothing is sent' },
   },
   examples: [
@@ -49,10 +50,13 @@ export function importDataset(args: readonly string[], io: CliIo): Promise<numbe
     const bytes = await readBytes(path)
     if (isCheck) return check(invocation, path, await readUpload(bytes, { format, mediaType: type }))
     const api = await invocation.connect()
-    const query = format === 'items' ? '' : `?format=${format}`
+    const query = new URLSearchParams({
+      ...(format !== 'items' && { format }),
+      ...(flags.has('split') && { split: flags.get('split') ?? '' }),
+    }).toString()
     const answer = await api.call({
       method: 'POST',
-      path: `/api/datasets/${encodeURIComponent(name ?? '')}/versions${query}`,
+      path: `/api/datasets/${encodeURIComponent(name ?? '')}/versions${query && `?${query}`}`,
       file: { bytes, type },
     })
     show(invocation, answer, storedLines(answer))

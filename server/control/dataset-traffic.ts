@@ -3,6 +3,7 @@ import { itemOfRequest, type RecordedRequest, samplingOrder, textOfMessages } fr
 import type { DatasetItem } from '#datasets/item.ts'
 import { parseItems } from '#datasets/load.ts'
 import { NearDuplicates } from '#datasets/near-duplicates.ts'
+import { withSplit } from '#datasets/split.ts'
 import { toRows } from '#datasets/upload.ts'
 import { InterlockError } from '#domain/errors.ts'
 import { type PromptTemplate, variablesOf } from '#domain/prompt.ts'
@@ -26,7 +27,7 @@ import {
 import { refuse } from './change.ts'
 import { nameSchema, sinceSchema } from './common-schemas.ts'
 import type { ControlDeps } from './control-deps.ts'
-import { storeVersion } from './dataset-upload.ts'
+import { sharesOf, storeVersion } from './dataset-upload.ts'
 import { toMs } from './query-time.ts'
 import { noRoute } from './routes.ts'
 
@@ -58,6 +59,14 @@ const maxKeys = 50_000
 const batchSize = 50
 const maxStrata = 50
 
+export interface TrafficImport {
+  readonly name: string
+  readonly body: Buffer
+  readonly caller: Caller
+  /** As the query names it. */
+  readonly split: string | undefined
+}
+
 /**
  * Makes a version of a route's recorded requests: stratified by task and workflow, redacted once more, near duplicates left
  * out. Who may read stored texts may do it, and authors where an approver has allowed it for the route: items of datasets are
@@ -65,11 +74,9 @@ const maxStrata = 50
  *
  * @throws InterlockError VALIDATION_FAILED, NOT_FOUND, FORBIDDEN, NO_STORED_TEXTS
  */
-export async function storeTraffic(
-  deps: ControlDeps,
-  { name, body, caller }: { readonly name: string; readonly body: Buffer; readonly caller: Caller },
-): Promise<Reply> {
+export async function storeTraffic(deps: ControlDeps, { name, body, caller, split }: TrafficImport): Promise<Reply> {
   const asked = readAsked(body)
+  const shares = sharesOf(split)
   const nowMs = deps.clock.nowMs()
   const window = windowOf(asked, nowMs)
   await requireStoredTexts(deps, asked.route, caller)
@@ -91,7 +98,7 @@ export async function storeTraffic(
     found: keys.length,
     ...drawn.counts,
   } as const
-  const { sha256, rows } = toRows(drawn.items)
+  const { sha256, rows } = toRows(shares === undefined ? drawn.items : withSplit(drawn.items, shares))
   const { strata: _strata, kind: _kind, ...figures } = origin
   const details = { ...figures, sample: wanted, redact: asked.redact !== false }
   return storeVersion(

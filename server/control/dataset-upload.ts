@@ -1,4 +1,5 @@
 import type { UploadFormat } from '#datasets/import-format.ts'
+import { parseSplit, type SplitShares } from '#datasets/split.ts'
 import { uploadTypes } from '#datasets/upload.ts'
 import { readUpload } from '#datasets/upload-thread.ts'
 import { InterlockError } from '#domain/errors.ts'
@@ -19,6 +20,8 @@ export interface Upload {
   readonly mediaType: string
   readonly body: Buffer
   readonly by: string
+  /** As the query names it: `tune:0.7,holdout:0.3`. */
+  readonly split?: string | undefined
 }
 
 /**
@@ -26,15 +29,33 @@ export interface Upload {
  *
  * @throws InterlockError UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED with every place at fault
  */
-export async function storeUpload(deps: ControlDeps, { name, format, mediaType, body, by }: Upload): Promise<Reply> {
+export async function storeUpload(
+  deps: ControlDeps,
+  { name, format, mediaType, body, by, split }: Upload,
+): Promise<Reply> {
   if (!uploadTypes[format].includes(mediaType)) {
     throw new InterlockError('UNSUPPORTED_MEDIA_TYPE', `content-type must be ${uploadTypes[format].join(' or ')}`)
   }
-  const prepared = await readUpload(body, { format, mediaType })
+  const shares = sharesOf(split)
+  const prepared = await readUpload(body, { format, mediaType, ...(shares && { split: shares }) })
   if ('problems' in prepared) throw invalidUpload(prepared.problems)
   const origin = { kind: 'upload', format: format === 'items' ? mediaType : format, notes: prepared.notes } as const
   const { sha256, rows } = prepared
-  return storeVersion(deps, { name, sha256, rows, origin, by }, { action: 'dataset.upload', details: { format } })
+  return storeVersion(
+    deps,
+    { name, sha256, rows, origin, by },
+    { action: 'dataset.upload', details: { format, ...(split !== undefined && { split }) } },
+  )
+}
+
+/** @throws InterlockError VALIDATION_FAILED. @returns undefined: no split is asked for */
+export function sharesOf(split: string | undefined): SplitShares | undefined {
+  if (split === undefined) return undefined
+  const parsed = parseSplit(split)
+  if ('shares' in parsed) return parsed.shares
+  throw new InterlockError('VALIDATION_FAILED', `the query is not valid: split ${parsed.message}`, [
+    { path: '?split', message: parsed.message },
+  ])
 }
 
 function invalidUpload(found: readonly { readonly path: string; readonly line: number; readonly message: string }[]) {

@@ -35,6 +35,11 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
     params: { name: nameSchema },
     query: {
       from: { enum: ['traffic'], description: 'the body is JSON: route, since, until, sample, redact' },
+      split: {
+        type: 'string',
+        maxLength: 500,
+        description: 'parts by hash of the id, as the slice split: tune:0.7,holdout:0.3',
+      },
       format: { enum: uploadFormats, description: 'items (default): JSONL or CSV of ours' },
     },
     body: { kind: 'bytes', mediaTypes: allUploadTypes, maxBytes: maxUploadBytes },
@@ -44,7 +49,14 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
     },
     handle: (deps, { caller, params: { name }, query, body, mediaType }) => {
       if (query.from !== 'traffic') {
-        return storeUpload(deps, { name, format: query.format ?? 'items', mediaType, body, by: caller.name })
+        return storeUpload(deps, {
+          name,
+          format: query.format ?? 'items',
+          mediaType,
+          body,
+          by: caller.name,
+          split: query.split,
+        })
       }
       if (query.format !== undefined) {
         throw new InterlockError('VALIDATION_FAILED', 'the query is not valid: format cannot stand beside from', [
@@ -54,7 +66,7 @@ export const datasetOperations: readonly Operation<ControlDeps>[] = [
       if (mediaType !== 'application/json') {
         throw new InterlockError('UNSUPPORTED_MEDIA_TYPE', 'content-type must be application/json with from=traffic')
       }
-      return storeTraffic(deps, { name, body, caller })
+      return storeTraffic(deps, { name, body, caller, split: query.split })
     },
   }),
   operation({

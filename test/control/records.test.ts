@@ -81,6 +81,23 @@ describe.each(engines())('records on %s', (engine) => {
         (await rig.call('POST', `/api/datasets/live/versions?${query}`, { body: {} })).body.errors[0].path
       expect(await wrong('from=thin-air')).toBe('?from')
       expect(await wrong('format=spreadsheet')).toBe('?format')
+      const split = await rig.call('POST', '/api/datasets/live/versions?split=a:0.5,b:0.6', {
+        raw: line('a'),
+        type: ndjson,
+      })
+      expect([split.status, split.body.errors[0].path]).toEqual([422, '?split'])
+    })
+
+    test('a split puts every item into a part, by which reports break results down', async () => {
+      const rows = Array.from({ length: 40 }, (_, index) => line(`part-${index}`)).join('\n')
+      const answer = await rig.call('POST', '/api/datasets/parts/versions?split=tune:0.5,holdout:0.5', {
+        raw: rows,
+        type: ndjson,
+      })
+      expect(answer.status).toBe(201)
+      const items = (await rig.call('GET', '/api/datasets/parts/versions/1/items?limit=200')).body.items
+      const parts = items.map((item: { slice: { split: string } }) => item.slice.split)
+      expect(new Set(parts)).toEqual(new Set(['tune', 'holdout']))
     })
 
     test('a thousand items page through in order', async () => {
@@ -100,6 +117,7 @@ describe.each(engines())('records on %s', (engine) => {
         ['busy', 6],
         ['faq', 3],
         ['many', 1],
+        ['parts', 1],
         ['sheet', 1],
         ['support', 1],
       ])
