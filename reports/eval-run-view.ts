@@ -1,5 +1,5 @@
 import type { JudgeView } from './judge-view.ts'
-import type { CaseView, EvalRunSummary, Fact, GateRow, Headline, ProposalSummary } from './view-parts.ts'
+import type { CaseView, EvalRunSummary, Fact, GateRow, Headline, ProposalSummary, VerdictName } from './view-parts.ts'
 
 export interface EvalRunView {
   readonly id: string
@@ -16,6 +16,7 @@ export interface EvalRunView {
   readonly gates: readonly GateRow[]
   readonly comparisons: readonly ComparisonRow[]
   readonly slices: readonly SliceTable[]
+  readonly paths: readonly PathRow[]
   readonly regressions: readonly CaseView[]
   readonly regressionCount: number
   readonly improvements: readonly CaseView[]
@@ -31,8 +32,15 @@ export interface EvalTargetView {
   readonly label: string
   readonly kind: 'baseline' | 'candidate' | 'model' | 'path' | 'noise'
   readonly planned: number
+  readonly sent: number
   readonly answered: number
+  /** Answered, and every score that is due is there. */
+  readonly scored: number
   readonly errored: number
+  /** Items that do not take the path this target forces. */
+  readonly skipped: number
+  /** Of the answered, taken from earlier answers: nothing was paid. */
+  readonly cached: number
   readonly costMicroUsd: number | null
   readonly inputTokens: number
   readonly outputTokens: number
@@ -46,9 +54,24 @@ export interface ComparisonRow {
   readonly baseline: number | null
   readonly candidate: number | null
   readonly difference: number | null
-  /** 95 % interval of the paired difference. */
+  /** 95 % interval of the paired difference, wider where answers hang together. */
   readonly interval: readonly [number, number] | null
+  /** Smallest true difference this many pairs would have shown with 80 % power; null below two. */
+  readonly detectable: number | null
   readonly pairs: number
+  /** Groups of answers that hang together; null: all are independent. */
+  readonly clusters: number | null
+  /** Half width of the band in which two identical arms would lie 19 times in 20; null: the baseline answered once only. */
+  readonly noiseBand: number | null
+  /** The difference weighted to the route's traffic by task; null: no traffic, or none of its tasks is in the suite. */
+  readonly weighted: {
+    readonly mean: number
+    readonly interval: readonly [number, number] | null
+    /** Share of the traffic whose tasks the suite has, 0..1. */
+    readonly covered: number
+    /** Tasks of the traffic without an item, with their part of it. */
+    readonly uncovered: readonly { readonly name: string; readonly part: number }[]
+  } | null
   readonly wins: number
   readonly ties: number
   readonly losses: number
@@ -69,6 +92,17 @@ export interface SliceRow {
   readonly candidate: number | null
   readonly difference: number | null
   readonly interval: readonly [number, number] | null
+  /** Two-sided p-value of "no difference", corrected for the number of slices and evaluators looked at (Holm). */
+  readonly pAdjusted: number | null
+}
+
+/** A path of the candidate that was forced: its primary failing, or one of its models alone. */
+export interface PathRow {
+  readonly label: string
+  readonly verdict: VerdictName
+  /** Items that take it. */
+  readonly pairs: number
+  readonly reason: string
 }
 
 export interface EvaluatorHealthRow {

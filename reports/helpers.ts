@@ -195,6 +195,8 @@ export function registerHelpers(engine: typeof Handlebars): void {
       row.detectable === null || row.detectable <= 0
         ? ''
         : `sees ${format.metricDifference(row.detectable, row.unit).slice(1)} or more`,
+    points: (score: number) => format.metricDifference(Math.abs(score), 'score').slice(1),
+    isShown: (pAdjusted: number | null) => pAdjusted !== null && pAdjusted <= 0.05,
     stageList: (stages: readonly string[]) => (stages.length === 0 ? 'every stage' : stages.join(', ')),
     eventWords,
     moneyEach: (microUsd: number | null, parts: number) =>

@@ -84,6 +84,7 @@ const marks = {
     completed: { icon: 'check', word: 'Completed', tone: 'info' },
     failed: { icon: 'cross', word: 'Failed', tone: 'bad' },
     cancelled: { icon: 'stop', word: 'Cancelled', tone: 'quiet' },
+    capped: { icon: 'stop', word: 'Capped', tone: 'warn' },
   },
   candidate: {
     answered: { icon: 'check', word: 'Answered', tone: 'info' },

@@ -241,7 +241,7 @@ export interface EvalRunSummary {
   readonly id: string
   readonly dataset: string
   readonly datasetVersion: number
-  readonly status: 'running' | 'completed' | 'failed' | 'cancelled'
+  readonly status: 'running' | 'completed' | 'failed' | 'cancelled' | 'capped'
   readonly planned: number
   readonly answered: number
 }

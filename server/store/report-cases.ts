@@ -1,14 +1,14 @@
 import { type Kysely, sql } from 'kysely'
 import type { DatasetItem, Message } from '#datasets/item.ts'
 import type { AnswerView, CaseView, Excerpt, ScoreCell, ScoreStatus } from '#reports/view-parts.ts'
-import { type Pair, pairedScores } from './report-eval-stats.ts'
+import { type Pair, pairedItems } from './report-eval-stats.ts'
 import { scoreDetails } from './report-score-details.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
 const maxRegressions = 20
-const maxImprovements = 4
+const maxImprovements = 3
 const maxOutputChars = 800
 const maxInputChars = 500
 const maxContextChars = 250
@@ -32,7 +32,7 @@ export async function readCases(
   pair: Pair,
 ): Promise<Cases> {
   const { rows } = await sql<{ position: number; kind: 'worse' | 'better'; total: number }>`
-    with paired as (${pairedScores(run.id, pair)}), scored as (
+    with paired as (${pairedItems(run.id, pair)}), scored as (
       select position, min(c - b) as worst, max(c - b) as best, sum(c - b) as sum from paired group by position
     ), lost as (
       select position, -1::float8 as worst, 0::float8 as best, -1::float8 as sum from eval_answers
@@ -105,10 +105,12 @@ async function readCasesAt(
     sql<AnswerRow>`
       select position, target, item_id, left(output, ${maxOutputChars}) as output, length(output) as output_chars, error_class,
         left(error, 300) as error, model, finish_reason, input_tokens, output_tokens, cost_micro_usd::text as cost_micro_usd, latency_ms
-      from eval_answers where run_id = ${run.id} and position in (${at}) and target in (${arms})`.execute(db),
+      from eval_answers where run_id = ${run.id} and position in (${at}) and target in (${arms}) and repeat = 0`.execute(
+      db,
+    ),
     sql<ScoreRow>`
       select position, target, evaluator, status, value, left(reason, 300) as reason, details
-      from eval_scores where run_id = ${run.id} and position in (${at}) and target in (${arms})
+      from eval_scores where run_id = ${run.id} and position in (${at}) and target in (${arms}) and repeat = 0
       order by evaluator`.execute(db),
   ])
   const views = items.rows.map(({ position, item }): [number, CaseView] => {

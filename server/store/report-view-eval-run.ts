@@ -1,14 +1,17 @@
 import { type Kysely, sql } from 'kysely'
 import type { Bar } from '#domain/bar.ts'
+import { progressOf, type RunProgress } from '#domain/eval-progress.ts'
 import { policyOf } from '#domain/gate-policy.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
-import type { GateResult } from '#domain/promotion-types.ts'
+import type { GateResult, PathEvidence, SuiteEvidence } from '#domain/promotion-types.ts'
 import { canarySteps } from '#domain/proposal.ts'
-import type { EvalRunView, EvalTargetView } from '#reports/eval-run-view.ts'
+import type { EvalRunView, EvalTargetView, PathRow } from '#reports/eval-run-view.ts'
 import type { Fact, GateRow, Headline } from '#reports/view-parts.ts'
+import { readStoredEvalRun } from './eval-runs.ts'
 import type { EvalTarget } from './eval-work.ts'
 import { readCases } from './report-cases.ts'
-import { pairOf, readComparisons, readHealth, readSlices, readTargets } from './report-eval-stats.ts'
+import { type PairedResults, readPairedResults, readTrafficMix } from './report-eval-pairs.ts'
+import { type Pair, pairOf, readHealth, readTargets } from './report-eval-stats.ts'
 import { readJudges } from './report-judges.ts'
 import { gateRow } from './report-view-gates.ts'
 import { readProposalSummaries } from './report-views.ts'
@@ -32,7 +35,7 @@ export async function latestRunOf(db: Db, proposalId: string): Promise<string | 
 
 /**
  * Everything of one eval run; null when there is none with this id. Bounded whatever the run's size: counts and intervals are
- * made by the database, and 20 regressions and 4 improvements are read in full. Scores are shown once all answers are in.
+ * made by the database, and 20 regressions and 3 improvements are read in full. Scores are shown once all answers are in.
  */
 export async function readEvalRunView(db: Db, id: string): Promise<EvalRunView | null> {
   const run = await readHead(db, id)
@@ -46,14 +49,10 @@ export async function readEvalRunView(db: Db, id: string): Promise<EvalRunView |
   ])
   const verdict = run.proposalId === null ? null : await readOfflineVerdict(db, run.proposalId)
   const nothing = { regressions: [], regressionCount: 0, improvements: [], improvementCount: 0 }
-  const [comparisons, slices, cases] =
+  const [paired, cases] =
     pair === null || !isDone
-      ? [[], [], nothing]
-      : await Promise.all([
-          readComparisons(db, id, pair),
-          readSlices(db, id, run.sha256, pair),
-          readCases(db, run, pair),
-        ])
+      ? [{ comparisons: [], slices: [] }, nothing]
+      : await Promise.all([pairedResultsOf(db, run, pair), readCases(db, run, pair)])
   return {
     id,
     status: run.status,
@@ -64,16 +63,32 @@ export async function readEvalRunView(db: Db, id: string): Promise<EvalRunView |
     createdAt: run.createdAt,
     createdBy: run.createdBy,
     finishedAt: run.finishedAt,
-    headline: headlineOf(run, targets, verdict),
+    headline: headlineOf(run, targets, verdict, isDone ? null : await readProgressOf(db, id)),
     targets,
     gates: verdict?.gates ?? [],
-    comparisons,
-    slices,
+    paths: verdict?.paths ?? [],
+    ...paired,
     ...cases,
     health,
     judges: isDone ? await readJudges(db, run, pair) : [],
     provenance: provenanceOf(run, health),
   }
+}
+
+/** The traffic is that of the week before the run ended: a report does not change when it is read again. */
+async function pairedResultsOf(db: Db, run: RunHead, pair: Pair): Promise<PairedResults> {
+  const noise = run.targets.findIndex((target) => target.kind === 'noise')
+  const route = run.targets[pair.candidate]?.route
+  const traffic = route === undefined ? null : await readTrafficMix(db, route, run.finishedAt ?? run.createdAt)
+  return readPairedResults(db, { id: run.id, sha256: run.sha256, pair, noise: noise === -1 ? null : noise }, traffic)
+}
+
+async function readProgressOf(db: Db, id: string): Promise<RunProgress | null> {
+  const [run, now] = await Promise.all([
+    readStoredEvalRun(db, id),
+    sql<{ ms: number }>`select (extract(epoch from now()) * 1000)::float8 as ms`.execute(db),
+  ])
+  return run === null ? null : progressOf(run, now.rows[0]?.ms ?? 0)
 }
 
 interface RunHead {
@@ -125,6 +140,7 @@ interface OfflineVerdict {
   readonly message: string
   readonly at: number
   readonly gates: readonly GateRow[]
+  readonly paths: readonly PathRow[]
 }
 
 /** The stored verdict of the offline stage, over all datasets of the plan. */
@@ -133,11 +149,12 @@ async function readOfflineVerdict(db: Db, proposalId: string): Promise<OfflineVe
     action: string
     reasons: readonly { message?: string }[]
     gates: readonly GateResult[]
+    evidence: Partial<SuiteEvidence>
     at: Date
     plan: RolloutPlan
     bar: Bar
   }>`
-    select d.action, d.reasons, d.gates, d.at, p.plan, p.bar from promotion_decisions d join proposals p on p.id = d.proposal_id
+    select d.action, d.reasons, d.gates, d.evidence, d.at, p.plan, p.bar from promotion_decisions d join proposals p on p.id = d.proposal_id
     where d.proposal_id = ${proposalId} and d.stage = 'offline' order by d.seq desc limit 1`.execute(db)
   const row = rows[0]
   if (row === undefined) return null
@@ -147,14 +164,25 @@ async function readOfflineVerdict(db: Db, proposalId: string): Promise<OfflineVe
     message: sentence(row.reasons[0]?.message ?? 'No reason was recorded'),
     at: row.at.getTime(),
     gates: row.gates.map((gate) => gateRow(gate, of)),
+    paths: (row.evidence.paths ?? []).map(pathRow),
   }
 }
 
-function headlineOf(run: RunHead, targets: readonly EvalTargetView[], verdict: OfflineVerdict | null): Headline {
+function pathRow({ label, verdict, pairs, reasons }: PathEvidence): PathRow {
+  const names = { advance: 'pass', no_harm: 'no_harm', rollback: 'fail', inconclusive: 'inconclusive' } as const
+  return { label, verdict: names[verdict], pairs, reason: sentence(reasons[0]?.message ?? 'No reason was recorded') }
+}
+
+function headlineOf(
+  run: RunHead,
+  targets: readonly EvalTargetView[],
+  verdict: OfflineVerdict | null,
+  progress: RunProgress | null,
+): Headline {
   const total = targets.reduce((sum, target) => sum + target.planned, 0)
-  const done = targets.reduce((sum, target) => sum + target.answered + target.errored, 0)
+  const done = targets.reduce((sum, target) => sum + target.answered + target.errored + target.skipped, 0)
   if (run.status === 'running') {
-    const words = `Running: ${done} of ${total} answers.`
+    const words = `Running: ${done} of ${total} answers${leftWords(progress)}.`
     return {
       verdict: 'waiting',
       sentence: words,
@@ -163,7 +191,8 @@ function headlineOf(run: RunHead, targets: readonly EvalTargetView[], verdict: O
     }
   }
   if (run.status !== 'completed') {
-    const words = `The run ${run.status === 'failed' ? 'failed' : 'was cancelled'}: it is no evidence.`
+    const ends = { failed: 'failed', capped: 'reached its cap on cost', cancelled: 'was cancelled' }
+    const words = `The run ${ends[run.status]}: it is no evidence.`
     return {
       verdict: 'blocked',
       sentence: words,
@@ -184,6 +213,13 @@ function headlineOf(run: RunHead, targets: readonly EvalTargetView[], verdict: O
       ? words[verdict.action]
       : (['inconclusive', 'Inconclusive offline: the bar is neither met nor missed for sure.'] as const)
   return { verdict: known[0], sentence: known[1], reason: verdict.message, evidenceAt: verdict.at }
+}
+
+/** About how long the answers that are due will take. */
+function leftWords(progress: RunProgress | null): string {
+  const seconds = progress?.secondsLeft ?? null
+  if (seconds === null || seconds === 0) return ''
+  return seconds < 90 ? `, about ${seconds} s left` : `, about ${Math.round(seconds / 60)} min left`
 }
 
 function provenanceOf(run: RunHead, health: readonly { evaluator: string; version: string }[]): Fact[] {

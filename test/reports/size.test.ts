@@ -21,7 +21,7 @@ function largestReport(): string {
     })
   const view = anEvalRun({
     regressions: Array.from({ length: 20 }, (_, index) => one(index)),
-    improvements: Array.from({ length: 4 }, (_, index) => one(100 + index)),
+    improvements: Array.from({ length: 3 }, (_, index) => one(100 + index)),
     slices: Array.from({ length: 4 }, (_, index) => {
       const [row] = anEvalRun().slices[0]!.rows
       return { dimension: `dimension ${index}`, rows: Array.from({ length: 7 }, () => row!), hiddenCount: 30 }

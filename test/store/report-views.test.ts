@@ -5,7 +5,6 @@ import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import { json } from '#store/database.ts'
 import { appendDecision } from '#store/promotion-decisions.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
-import { pairedInterval } from '#store/report-eval-stats.ts'
 import { readEvalRunView } from '#store/report-view-eval-run.ts'
 import { readOverview } from '#store/report-view-overview.ts'
 import { readProposalView } from '#store/report-view-proposal.ts'
@@ -343,15 +342,5 @@ describe('an eval run (C8)', () => {
     expect([view?.regressions.length, view?.regressionCount]).toEqual([20, 1500])
     expect(view?.slices[0]?.rows.length).toBe(7)
     expect(view?.slices[0]?.hiddenCount).toBe(33)
-  })
-
-  it('gives the paired interval of the t statistic for large samples', () => {
-    // 0.1 +- 1.959964 * 0.5 / 10, computed by hand
-    expect(pairedInterval({ pairs: 100, difference: 0.1, spread: 0.5 })).toEqual([
-      expect.closeTo(0.0020018, 6),
-      expect.closeTo(0.1979982, 6),
-    ])
-    expect(pairedInterval({ pairs: 1, difference: 0.1, spread: null })).toBeNull()
-    expect(pairedInterval({ pairs: 2, difference: -0.9, spread: 1 })?.[0]).toBe(-1)
   })
 })
