@@ -91,9 +91,9 @@ describe('interlock score', () => {
   })
 
   it.each([
-    [['--items', 'x'], '--evaluator NAME is missing; known: contains'],
+    [['--items', 'x'], '--evaluator NAME is missing; known: citations, contains'],
     [['--evaluator', 'exact'], '--items FILE.jsonl is missing'],
-    [['--evaluator', 'exakt', '--items', 'x'], 'no evaluator "exakt"; known: contains, exact'],
+    [['--evaluator', 'exakt', '--items', 'x'], 'no evaluator "exakt"; known: citations, contains'],
     [['--evaluator', 'regex', '--items', 'x'], '/pattern: is required'],
     [['--evaluator', 'exact', '--items', join(dir, 'none')], 'there is no such file'],
     [['--evaluator', 'exact', '--items', dir], 'is a folder'],

@@ -42,6 +42,7 @@ describe('JSONL upload (C1)', () => {
       schema: { type: 'object' },
       tools: [{ type: 'function', function: { name: 'look_up' } }],
       expectedToolCalls: [{ name: 'look_up', arguments: {} }],
+      expect: { refusal: 'answer', format: { words: 3 } },
       tags: ['edge', 'high-value'],
       slice: { language: 'en' },
     }
@@ -60,6 +61,12 @@ describe('JSONL upload (C1)', () => {
       { ...good, refrence: 'x' },
       '/1/refrence',
       /unknown field "refrence"; known: id, messages, reference/,
+    ],
+    [
+      'expectation of no evaluator',
+      { ...good, expect: { refusals: 'answer' } },
+      '/1/expect/refusals',
+      /unknown field "refusals"; known: citations, escalation/,
     ],
     ['no id', { messages: good.messages }, '/1/id', /missing/],
     ['id of wrong type', { ...good, id: 7 }, '/1/id', /must be string/],
