@@ -159,6 +159,8 @@ export interface ProposalView {
   readonly isPaused: boolean
   readonly isInconclusive: boolean
   readonly headline: Headline
+  /** What to bear in mind when reading the evidence, in sentences. */
+  readonly warnings: readonly string[]
   readonly diff: DiffView
   /** null: the proposal is older than previews. */
   readonly impact: ImpactView | null

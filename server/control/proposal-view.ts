@@ -80,6 +80,11 @@ export const proposalSchema = {
     barVersion: { type: 'integer' },
     gates: { type: 'array', items: gateSchema },
     timeline: { type: 'array', items: timelineSchema },
+    warnings: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'judges of the family of a model that either version calls: judges favour their own',
+    },
     createdAt: timeSchema,
     endedAt: { type: ['string', 'null'], format: 'date-time' },
     endReason: { type: ['string', 'null'] },

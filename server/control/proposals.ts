@@ -1,4 +1,6 @@
+import type { Bar } from '#domain/bar.ts'
 import { InterlockError } from '#domain/errors.ts'
+import { judgeWarnings } from '#domain/judge-conflict.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { created, type Operation, ok } from '#http/operation.ts'
@@ -16,6 +18,7 @@ import { evalRunsOf } from '#store/eval-work.ts'
 import { readDecisions } from '#store/promotion-decisions.ts'
 import { readTimeline, readTimelines } from '#store/proposal-timeline.ts'
 import { listProposals, readProposal, type StoredProposal } from '#store/proposals.ts'
+import { readVersion } from '#store/routes.ts'
 import { idSchema, nameSchema, noReason, pageSchema, reasonSchema, versionSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
 import { streamProposal } from './proposal-events.ts'
@@ -193,10 +196,20 @@ async function existing(deps: ControlDeps, id: string): Promise<StoredProposal> 
 
 async function fullView(deps: ControlDeps, id: string): Promise<object> {
   const proposal = await existing(deps, id)
-  const runs = await evalRunsOf(deps.db, id)
-  return proposalView(
-    proposal,
-    await readTimeline(deps.db, id),
-    runs.map((run) => run.id),
-  )
+  const { route, version, base, bar } = proposal
+  const [runs, timeline, candidate, baseline] = await Promise.all([
+    evalRunsOf(deps.db, id),
+    readTimeline(deps.db, id),
+    readVersion(deps.db, route, version),
+    readVersion(deps.db, route, base),
+  ])
+  const specs = [candidate, baseline].flatMap((stored) => (stored === null ? [] : [stored.spec]))
+  return {
+    ...proposalView(
+      proposal,
+      timeline,
+      runs.map((run) => run.id),
+    ),
+    warnings: judgeWarnings((bar as Bar).evaluators, specs),
+  }
 }

@@ -1,4 +1,5 @@
-import type { ModelRef } from './route.ts'
+import type { EvaluatorRef } from './bar.ts'
+import { type ModelRef, modelsOf, type RouteSpec } from './route.ts'
 
 /** Families of models by the vendor that trained them: what a judge may favour, whoever serves it. Matched on the model's name. */
 const families: readonly (readonly [vendor: string, name: RegExp])[] = [
@@ -73,6 +74,12 @@ export function judgeConflicts(
       return related.length === 0 ? [] : [{ evaluator: name, judge, kind: 'vendor', models: related }]
     }),
   )
+}
+
+/** What there is to say about a bar's judges beside the versions they judge, in sentences. */
+export function judgeWarnings(evaluators: readonly EvaluatorRef[], specs: readonly RouteSpec[]): readonly string[] {
+  const named = evaluators.map(({ name, config }) => ({ name, judges: judgesIn(config).judges }))
+  return judgeConflicts(named, specs.flatMap(modelsOf)).map(conflictWords)
 }
 
 /** One sentence for people. */

@@ -17,6 +17,7 @@ export function scoreDetails(details: unknown): ScoreDetail[] {
     ...claimLines(found),
     ...criteriaLines(list(found['criteria'])),
     ...orderLines(list(found['orders'])),
+    ...panelLines(found),
     ...termLines(found),
   ]
   const shown = lines.slice(0, maxLines)
@@ -118,6 +119,27 @@ function orderLines(orders: readonly Record<string, unknown>[]): ScoreDetail[] {
       label: `${text(order['first'])} first: ${winner === 'tie' ? 'tie' : `${winner} wins`}`,
       text: cut(reasons[0] ?? ''),
     }
+  })
+}
+
+/** What each judge of a panel said, and the one asked last; the panel's own verdict is the score. */
+function panelLines(details: Record<string, unknown>): ScoreDetail[] {
+  const last = record(details['escalation'])
+  const judges = [...list(details['panel']), ...(last === null ? [] : [last])]
+  return judges.map((judge) => {
+    const label = `${text(judge['judge'])}${judge === last ? ' (asked last)' : ''}`
+    const winner = text(judge['winner'])
+    if (winner !== '') {
+      const words =
+        judge['orderDisagreement'] === true
+          ? 'the two orders disagree'
+          : `${winner === 'tie' ? 'tie' : `${winner} wins`}`
+      return { isGood: winner === 'candidate' ? true : winner === 'baseline' ? false : null, label, text: words }
+    }
+    const criteria = list(judge['criteria']).map(
+      (entry) => `${text(entry['id'])}: ${text(entry['verdict']).replaceAll('_', ' ')}`,
+    )
+    return { isGood: null, label, text: cut(text(judge['problem']) || criteria.join(', ')) }
   })
 }
 

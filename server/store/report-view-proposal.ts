@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Bar } from '#domain/bar.ts'
 import { policyOf } from '#domain/gate-policy.ts'
+import { judgeWarnings } from '#domain/judge-conflict.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import type { GateResult, Reason } from '#domain/promotion-types.ts'
 import { canarySteps, isOpen, type ProposalState, type ProposalStatus } from '#domain/proposal.ts'
@@ -53,6 +54,7 @@ export async function readProposalView(
   }
   const view: Omit<ProposalView, 'actions'> = {
     ...factsOf(head),
+    warnings: judgeWarnings(head.bar.evaluators, [head.spec, head.baseSpec]),
     headline: proposalHeadline({ ...head, lastEvent: timeline[0] ?? null, lastVerdict, answers }),
     diff: diffView(head.route, { version: head.base, spec: head.baseSpec }, { version: head.version, spec: head.spec }),
     impact: head.impact === null ? null : impactView(head.impact),

@@ -166,6 +166,7 @@ export const pages: Readonly<Record<string, () => string>> = {
         title: hostile,
         description: hostile,
         author: hostile,
+        warnings: [hostile],
         diff: aDiff({
           lines: [{ kind: 'added', path: hostile, sentence: hostile, before: hostile, after: hostile }],
           json: [{ kind: 'added', text: hostile }],

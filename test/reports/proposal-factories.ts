@@ -240,6 +240,7 @@ export function aProposal(over: Partial<ProposalView> = {}): ProposalView {
     status: 'canary',
     isPaused: false,
     isInconclusive: false,
+    warnings: [],
     headline: {
       verdict: 'inconclusive',
       sentence: 'Not proven yet: the candidate stays at 25%.',

@@ -50,6 +50,29 @@ describe('what an evaluator recorded, as lines for people (E1)', () => {
     ])
   })
 
+  it('shows what each judge of a panel said, and who was asked last (C4)', () => {
+    const winner = (judge: string, won: string, orderDisagreement = false) => ({
+      judge,
+      winner: won,
+      orderDisagreement,
+    })
+    const details = {
+      mode: 'pairwise',
+      panel: [
+        winner('a/1', 'candidate'),
+        winner('b/2', 'tie', true),
+        { judge: 'c/3', problem: 'could not be reached' },
+      ],
+      escalation: winner('z/9', 'baseline'),
+    }
+    expect(scoreDetails(details)).toEqual([
+      { isGood: true, label: 'a/1', text: 'candidate wins' },
+      { isGood: null, label: 'b/2', text: 'the two orders disagree' },
+      { isGood: null, label: 'c/3', text: 'could not be reached' },
+      { isGood: false, label: 'z/9 (asked last)', text: 'baseline wins' },
+    ])
+  })
+
   it('says nothing of shapes it does not know', () => {
     for (const details of [null, undefined, 'x', 3, [], { claims: 'x' }, { fields: [null, 3] }, { claims: [{}] }]) {
       expect(() => scoreDetails(details)).not.toThrow()
