@@ -72,6 +72,25 @@ describe('texts of requests (B6)', () => {
     expect(JSON.stringify(running.written)).not.toMatch(/ann@|acme@|bob@|4111/)
   })
 
+  it('hold what a dataset of them needs: context and reference redacted, the prompt’s variables, the schema as it is', async () => {
+    await start(1, { prompt: { name: 'q', version: 1 } })
+    const schema = { type: 'object', properties: { mail: { const: 'ann@example.com' } } }
+    await ask('x', {
+      interlock: {
+        context: ['from bob@example.com'],
+        reference: 'call ann@example.com',
+        variables: { account: 'acme' },
+      },
+      response_format: { type: 'json_schema', json_schema: { name: 'n', schema } },
+    })
+    expect((await kept())[0]).toMatchObject({
+      context: ['from xxx@xxxxxxx.xxx'],
+      reference: 'call xxx@xxxxxxx.xxx',
+      variables: { account: 'acme' },
+      schema,
+    })
+  })
+
   it('of a stream are kept as a whole', async () => {
     upstream.otherwise = answers('a bob@example.com b')
     await start(1)
