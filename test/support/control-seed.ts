@@ -31,3 +31,17 @@ export async function seedThroughApi(rig: ControlRig, route = 'support'): Promis
 export function aProposalBody(overrides: object = {}) {
   return { route: 'support', title: 'cheaper', base: 1, spec: { models: ['p/cheap'] }, plan: aPlanBody, ...overrides }
 }
+
+/** All items of a list, page by page. */
+export async function walkPages(rig: ControlRig, path: string, limit: number): Promise<unknown[]> {
+  const items: unknown[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const { body } = await rig.call(
+      'GET',
+      `${path}${path.includes('?') ? '&' : '?'}limit=${limit}${cursor && `&cursor=${cursor}`}`,
+    )
+    items.push(...body.items)
+    cursor = body.nextCursor
+  }
+  return items
+}
