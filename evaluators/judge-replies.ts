@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from './content-hash.ts'
 import type { Tools } from './evaluator.ts'
-import type { JudgeQuestion } from './judge-protocol.ts'
+
+/** What of a question decides its reply. */
+interface AskedQuestion {
+  readonly model: string
+  readonly system: string
+  readonly user: string
+  readonly nonce: string
+  readonly replyName: string
+  readonly replySchema: Readonly<Record<string, unknown>>
+}
 
 /** Stands where the nonce does, so that the same question has the same key. */
 const anyNonce = 'nonce'
@@ -11,7 +20,7 @@ const anyNonce = 'nonce'
  * of the answers are in them), the reply's schema, the parameters, and which repetition it is. No arm, no route: equal texts of two
  * arms are one question.
  */
-export function questionKey<V>(question: JudgeQuestion<V>, parameters: object, repeat: number): string {
+export function questionKey(question: AskedQuestion, parameters: object, repeat: number): string {
   const { model, replyName, replySchema, nonce } = question
   const [system, user] = [question.system, question.user].map((text) => text.replaceAll(nonce, anyNonce))
   const identity = { model, system, user, replyName, replySchema, parameters, repeat }

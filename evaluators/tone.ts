@@ -98,6 +98,7 @@ function configureJudge(config: Config): Configured {
     usesJudge: true,
     judges: modelsOfPanel(panel),
     questions: { rubric: criteria },
+    questions: { rubric: criteria },
     score: rubricJudge(panel, criteria),
   }
 }

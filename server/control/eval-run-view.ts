@@ -96,6 +96,7 @@ export function runView(run: StoredEvalRun, nowMs: number) {
     links: {
       self: `/api/eval-runs/${run.id}`,
       results: `/api/eval-runs/${run.id}/results`,
+      judges: `/api/eval-runs/${run.id}/judges`,
       report: `/eval-runs/${run.id}`,
     },
   }

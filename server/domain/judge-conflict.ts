@@ -42,7 +42,7 @@ export function judgesIn(config: Readonly<Record<string, unknown>> = {}): {
   readonly judges: readonly ModelRef[]
 } {
   const several = Array.isArray(config['judges']) ? (config['judges'] as readonly unknown[]) : []
-  const panel = [config['judge'], ...several].filter((model) => typeof model === 'string')
+  const panel = [config['judge'], ...several, config['secondJudge']].filter((model) => typeof model === 'string')
   const escalate = typeof config['escalate'] === 'string' ? config['escalate'] : null
   return { panel, escalate, judges: escalate === null ? panel : [...panel, escalate] }
 }

@@ -54,7 +54,6 @@ export async function readProposalView(
   }
   const view: Omit<ProposalView, 'actions'> = {
     ...factsOf(head),
-    warnings: judgeWarnings(head.bar.evaluators, [head.spec, head.baseSpec]),
     headline: proposalHeadline({ ...head, lastEvent: timeline[0] ?? null, lastVerdict, answers }),
     diff: diffView(head.route, { version: head.base, spec: head.baseSpec }, { version: head.version, spec: head.spec }),
     impact: head.impact === null ? null : impactView(head.impact),
@@ -201,6 +200,7 @@ function factsOf(head: ProposalHead) {
     status: head.state.status,
     isPaused: head.state.isPaused,
     isInconclusive: head.endedInconclusive,
+    warnings: judgeWarnings(head.bar.evaluators, [head.spec, head.baseSpec]),
   }
 }
 
