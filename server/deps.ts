@@ -12,14 +12,14 @@ import { createAuthenticator } from '#http/auth.ts'
 import { type Config, readEnvironmentSecret } from '#infra/config.ts'
 import { idMaker } from '#infra/ids.ts'
 import { createLog, type Log } from '#infra/log.ts'
-import { type JobQueue, openQueue } from '#infra/queue.ts'
+import { type JobQueue, openQueue, type QueueBacking } from '#infra/queue.ts'
 import { createTokenCounter, type TokenCounter } from '#infra/token-counter.ts'
 import type { Tracing } from '#infra/trace-context.ts'
 import { openTracing } from '#infra/tracing.ts'
 import { baseUrlQueryOf, createProviderRegistry, type ProviderRegistry, providerKinds } from '#providers/registry.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import { createAllowanceSource } from '#store/allowance-source.ts'
-import { type OpenDatabase, openEmbedded, openPostgres } from '#store/database.ts'
+import { type OpenDatabase, openEmbedded, openPostgres, openQueuePool } from '#store/database.ts'
 import { releaseAllClaims } from '#store/eval-claims.ts'
 import { createLiveLog, type LiveLog } from '#store/live-log.ts'
 import { migrate } from '#store/migrate.ts'
@@ -89,8 +89,7 @@ async function open(config: Config, base: Base): Promise<Deps> {
   await migrate(database.db)
   if (database.isEmbedded) await releaseAllClaims(database.db)
   const firstKey = await bootstrapAdminKey({ db: database.db, clock, newId, randomBytes }, config.adminKey)
-  const backing = config.redisUrl === null ? { pool: database.pool } : { redisUrl: config.redisUrl }
-  const queue = await openQueue(backing, log)
+  const queue = await openQueue(queueBacking(config, base, database), log)
   closers.push(() => queue.close())
   const providers = createProviderRegistry({
     upstreamAllow: config.upstreamAllow,
@@ -159,6 +158,16 @@ function rolloutDepsOf(
     ring: (job) => queue.ring(job.name, job.id),
     gatewayGoneAfterMs,
   }
+}
+
+function queueBacking(config: Config, { log, closers }: Base, database: OpenDatabase): QueueBacking {
+  if (config.redisUrl !== null) return { redisUrl: config.redisUrl }
+  if (config.databaseUrl === null) return { pool: database.pool }
+  const pool = openQueuePool(config.databaseUrl, (error) =>
+    log.warn({ reason: error.message }, 'a connection of the queue was lost'),
+  )
+  closers.push(() => pool.end())
+  return { pool }
 }
 
 function openAllowances(

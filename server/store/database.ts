@@ -36,6 +36,23 @@ export function openPostgres(url: string, onIdleError: (error: Error) => void): 
 }
 
 /**
+ * Connections for the job queue alone. Its workers keep some of them listening for good: out of one pool they would starve
+ * the queries that answer people.
+ */
+export function openQueuePool(url: string, onIdleError: (error: Error) => void): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 16,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    options: `-c search_path=${searchPath.replaceAll(' ', '')}`,
+  })
+  pool.on('error', onIdleError)
+  pool.setMaxListeners(0)
+  return pool
+}
+
+/**
  * Opens the embedded PostgreSQL of a directory (created when absent).
  *
  * @throws EmbeddedDatabaseLockedError when another process has the directory open
