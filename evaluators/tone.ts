@@ -98,7 +98,6 @@ function configureJudge(config: Config): Configured {
     usesJudge: true,
     judges: modelsOfPanel(panel),
     questions: { rubric: criteria },
-    questions: { rubric: criteria },
     score: rubricJudge(panel, criteria),
   }
 }
