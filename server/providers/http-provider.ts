@@ -235,12 +235,15 @@ async function embed(wire: Wire, dialect: EmbeddingsDialect, call: ModelCall): P
 async function stream(wire: Wire, call: ChatCall): Promise<ChatStream> {
   const { baseUrl } = call.provider
   if (wire.unmetered.has(baseUrl)) return streamOnce(wire, withoutCounts(call))
+  const startedAtMs = wire.deps.clock.monotonicMs()
   try {
     return await streamOnce(wire, call)
   } catch (error) {
     if (call.body.meteredBytesFor === undefined || !refusesCounts(error)) throw error
     wire.unmetered.add(baseUrl)
-    return streamOnce(wire, withoutCounts(call))
+    // One deadline for both: the question took its part of it.
+    const totalMs = call.limits.totalMs - (wire.deps.clock.monotonicMs() - startedAtMs)
+    return streamOnce(wire, withoutCounts({ ...call, limits: { ...call.limits, totalMs } }))
   }
 }
 
