@@ -23,8 +23,8 @@ export interface CitedStatement {
 }
 
 /** Statements and citations per statement looked at; other passages compared with each statement. */
-const maxStatements = 60
-const maxCitations = 6
+export const maxStatements = 60
+export const maxCitations = 6
 const maxAlternatives = 2
 
 /** Checks each statement of an answer against what it cites. Lets other work run between statements. */
@@ -49,7 +49,11 @@ export async function checkCitations(
  * The marks of each statement: those within it, and those behind it before the first letter or digit of what follows ("... in May.
  * [2]"). Where a sentence begins with marks ("[2] The next"), they end the statement before, unless that has marks of its own.
  */
-function marksByClaim(answer: string, claims: readonly Claim[], marks: readonly CitationMark[]): CitationMark[][] {
+export function marksByClaim(
+  answer: string,
+  claims: readonly Claim[],
+  marks: readonly CitationMark[],
+): CitationMark[][] {
   const own = claims.map((): CitationMark[] => [])
   let at = 0
   for (const mark of marks) {

@@ -11,7 +11,7 @@ export interface ExpectedCall {
   readonly optional: ReadonlySet<string>
 }
 
-/** What can be wrong with calls. The first nine are of one call, the others of the answer as a whole. */
+/** What can be wrong with calls. The first eight are of one call, the others of the answer as a whole. */
 export const toolFaults = [
   'invalid_json',
   'unknown_tool',
@@ -21,7 +21,6 @@ export const toolFaults = [
   'type',
   'value',
   'wrong_tool',
-  'ignored_result',
   'no_call',
   'missing_call',
   'extra_call',

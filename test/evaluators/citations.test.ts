@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { citationsOf } from '#evaluators/citation-markers.ts'
-import { problemsOf, scoredValue, scoreOf } from './support.ts'
+import { aCase, evaluator, problemsOf, scoredValue, scoreOf, tools } from './support.ts'
 
 const passages = [
   'Ray uses 4 GB of memory by default.',
@@ -113,5 +113,54 @@ describe('citations (C5)', () => {
     expect(await scoredValue('citations', { measure: 'coverage' }, { output, context: passages })).toBe(0.5)
     expect(await scoredValue('citations', { measure: 'precision' }, { output, context: passages })).toBe(1)
     expect(problemsOf('citations', { measure: 'accuracy' })[0]?.message).toContain('f1, recall')
+  })
+})
+
+describe('citations by a judge', () => {
+  const output = 'Ray needs four gigabytes [1]. It comes from Berkeley [3]. It is written in Rust [2].'
+  const entry = (id: string, verdict: string, quote?: string) => ({
+    id,
+    evidence: quote === undefined ? [] : [{ quote, source: 'context' }],
+    reasoning: 'r',
+    verdict,
+  })
+  const run = async (criteria: unknown[]) => {
+    const asked: string[] = []
+    const chat = async (request: { messages: readonly { content: unknown }[] }) => {
+      asked.push(JSON.stringify(request.messages))
+      return { text: JSON.stringify({ criteria }), finishReason: 'stop', costMicroUsd: 5 }
+    }
+    const subject = evaluator('citations', { mode: 'llm', judge: 'x/judge' })
+    return { score: await subject.score(aCase({ output, context: passages }), tools(chat)), asked }
+  }
+  const replies = [
+    entry('s1', 'supported', '4 GB of memory'),
+    entry('s2', 'supported', 'in 2017 at Berkeley'),
+    entry('s3', 'not_in_context'),
+  ]
+
+  it('finds by its quotes which passages support what, and who was cited for it', async () => {
+    const { score, asked } = await run(replies)
+    expect(score).toMatchObject({
+      status: 'scored',
+      value: 1 / 3,
+      details: { recall: 0.3333, precision: 0.3333, coverage: 1, misattributed: [{ passage: 1 }], spend: { calls: 1 } },
+    })
+    expect(asked[0]).not.toContain('[3]')
+  })
+
+  it('has no verdict for a quote that stands in no passage, and none where most cannot be told', async () => {
+    const madeUp = await run([entry('s1', 'supported', '8 GB of memory'), ...replies.slice(1)])
+    expect(madeUp.score).toMatchObject({ status: 'unscored' })
+    const open = await run([replies[0], entry('s2', 'cannot_tell'), entry('s3', 'cannot_tell')])
+    expect(open.score).toMatchObject({ status: 'unscored' })
+  })
+
+  it.each([
+    [{ mode: 'llm' }, '/config/judge'],
+    [{ judge: 'a/b' }, '/config/judge'],
+    [{ mode: 'llm', judge: 'a/b', minSupport: 0.4 }, '/config/minSupport'],
+  ])('refuses %j', (config, path) => {
+    expect(problemsOf('citations', config)[0]?.path).toBe(`/evaluators/0${path}`)
   })
 })
