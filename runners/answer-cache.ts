@@ -55,8 +55,12 @@ export class StoredAnswerCache implements AnswerCache {
 
   async answer(key: string, fetchIt: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
     if (this.#reuse === null) return fetchIt()
-    const other = await this.#underWay.get(key)?.catch(() => null)
-    if (other != null && other.cacheKey !== null) return { ...other, isCached: true }
+    // Looked for before anything is waited for: of two that ask at once the second must find the first.
+    const running = this.#underWay.get(key)
+    if (running !== undefined) {
+      const other = await running.catch(() => null)
+      return other?.cacheKey == null ? fetchIt() : { ...other, isCached: true }
+    }
     const own = this.#find(key).then((found) => found ?? fetchIt())
     this.#underWay.set(key, own)
     own.then(

@@ -24,6 +24,11 @@ export class CostCap {
     return this.#reason
   }
 
+  /** Other work begins, whose pieces cost something else. */
+  startOver(): void {
+    this.#dearest = 0
+  }
+
   /** How many more pieces may begin, at most `wanted`. */
   async allow(wanted: number): Promise<number> {
     const cap = this.#run.maxCostMicroUsd
@@ -42,13 +47,17 @@ export class CostCap {
     this.#underWay += 1
   }
 
-  /** @param costMicroUsd null: nothing was billed; undefined: something was, and nobody knows how much */
-  end(costMicroUsd: number | null | undefined, model: string | null): void {
-    this.#underWay -= 1
+  /** What a piece under way cost. @param costMicroUsd null: nothing was billed; undefined: something was, and nobody knows how much */
+  saw(costMicroUsd: number | null | undefined, model: string | null): void {
     if (costMicroUsd === undefined && this.#run.maxCostMicroUsd !== null) {
       this.#reason ??= `${model ?? 'a model'} has no price, so the cap on the cost cannot be kept`
     }
     this.#dearest = Math.max(this.#dearest, costMicroUsd ?? 0)
+  }
+
+  /** A piece is stored, and its cost counted in the run's row. */
+  end(): void {
+    this.#underWay -= 1
   }
 
   #stop(cap: number, spent: number): number {

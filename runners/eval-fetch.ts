@@ -51,9 +51,10 @@ export async function fetchAnswers(deps: RunnerDeps, work: RunWork): Promise<voi
     if (target === undefined) throw new Error(`eval run ${run.id} has no target ${claimed.target}`)
     const sample = `${samples[claimed.target]}.${claimed.repeat}`
     const answer = await deps.callTarget(target, claimed.item as DatasetItem, { sample, cache })
-    cap.end(paidFor(answer), answer.model)
+    cap.saw(paidFor(answer), answer.model)
     const scores = answer.errorClass === null ? await scoresOf(deps, local, claimed, answer) : []
     await writer.put({ place: placeOf(claimed), answer, scores, isScored })
+    cap.end()
     if (answer.cacheKey != null) cache.settle(answer.cacheKey)
   })
 }

@@ -16,6 +16,7 @@ import { caseOf, scoreOne, settle, toRow } from './score-answer.ts'
 export async function scoreRemaining(deps: RunnerDeps, work: RunWork): Promise<void> {
   const { db, clock } = deps.rollout
   const { run, evaluators, cap, ending } = work
+  cap.startOver()
   const writer = new BatchWriter((batch: readonly (readonly ScoredAnswer[])[]) => storeScores(db, run.id, batch.flat()))
   const take = async (room: number) => {
     if (ending?.aborted) return []
@@ -35,11 +36,10 @@ export async function scoreRemaining(deps: RunnerDeps, work: RunWork): Promise<v
   await runPool(deps.evalConcurrency, take, async (entry) => {
     const scored = await scoreItem(deps, run, entry, evaluators)
     const costs = scored.flatMap((answer) => answer.scores.map((score) => score.costMicroUsd ?? 0))
-    cap.end(
-      costs.reduce((sum, cost) => sum + cost, 0),
-      null,
-    )
+    const cost = costs.reduce((sum, one) => sum + one, 0)
+    cap.saw(cost, null)
     await writer.put(scored)
+    cap.end()
   })
 }
 

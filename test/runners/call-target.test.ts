@@ -6,6 +6,7 @@ import { plainLabelOf } from '#domain/task.ts'
 import { type ErrorClass, ProviderError } from '#providers/provider.ts'
 import { callTarget } from '#runners/call-target.ts'
 import type { ModelCalls } from '#runners/model-calls.ts'
+import type { EvalTarget } from '#store/eval-work.ts'
 import { aModel, aProvider, aSnapshot, aVersion } from '#test/support/routing.ts'
 
 const template: PromptTemplate = {
@@ -21,6 +22,7 @@ async function call(
   spec: Partial<RouteSpec>,
   more: Partial<DatasetItem> = {},
   failing: Record<string, ErrorClass> = {},
+  target: Partial<EvalTarget> = {},
 ) {
   const catalogue = aSnapshot({
     providers: [aProvider('p', 'http://127.0.0.1:1/v1')],
@@ -52,7 +54,7 @@ async function call(
       versionOf: async () => version,
       promptOf: async () => template,
     },
-    { label: 'r@1', route: 'r', version: 1 } as never,
+    { kind: 'candidate', label: 'r@1', route: 'r', version: 1, ...target },
     { id: 'i', messages: [question], ...more },
   )
   return { answer, sent }
@@ -103,5 +105,44 @@ describe('an eval call (C7)', () => {
     expect(answer).toMatchObject({ output: null, errorClass: 'content_filter' })
     expect(answer.error).toBe('the rule "hello" of the route blocks this item')
     expect(sent).toEqual([])
+  })
+
+  describe('on a forced path (A12)', () => {
+    const spec = { models: ['p/m'], fallbacks: ['p/small'] }
+
+    it('makes the primary fail without calling it, and holds that against nobody', async () => {
+      const { answer, sent } = await call(spec, {}, {}, { kind: 'path', failing: ['p/m'] })
+      expect(sent.map(({ model }) => model)).toEqual(['p/small'])
+      expect(answer).toMatchObject({ model: 'p/small', errorClass: null, output: 'ok' })
+    })
+
+    it('asks a forced model alone, with the parameters and the prompt of the version', async () => {
+      const forced = { ...spec, prompt, parameters: { temperature: 0 } }
+      const item = { variables: { account: 'A', source: 'B' } }
+      const { answer, sent } = await call(forced, item, {}, { kind: 'path', model: 'p/small' })
+      expect(sent).toMatchObject([{ model: 'p/small', fields: { temperature: 0 } }])
+      expect(sent[0]?.fields['messages']).toHaveLength(2)
+      expect(answer.errorClass).toBeNull()
+    })
+
+    it('follows only the failures that a fallback names', async () => {
+      const named = { models: ['p/m'], fallbacks: [{ model: 'p/small', on: ['rate_limit' as const] }] }
+      const other = await call(named, {}, {}, { kind: 'path', failing: ['p/m'], failure: 'server_error' })
+      expect(other.sent).toEqual([])
+      expect(other.answer.errorClass).toBe('server_error')
+      const own = await call(named, {}, {}, { kind: 'path', failing: ['p/m'], failure: 'rate_limit' })
+      expect(own.answer).toMatchObject({ model: 'p/small', errorClass: null })
+    })
+
+    it('leaves out an item that does not go that way: no answer, and no failure', async () => {
+      const long = { messages: [{ role: 'user', content: 'x'.repeat(400) }] }
+      const tooLong = await call(spec, long, {}, { kind: 'path', model: 'p/small' })
+      expect(tooLong.answer).toMatchObject({ errorClass: 'not_on_path', output: null })
+      expect(tooLong.answer.error).toContain('p/small may not take this item')
+      const nothingLeft = await call({ models: ['p/m'] }, {}, {}, { kind: 'path', failing: ['p/m'] })
+      expect(nothingLeft.answer.errorClass).toBe('not_on_path')
+      const another = await call(spec, {}, {}, { kind: 'path', failing: ['p/small'] })
+      expect(another.answer.errorClass).toBe('not_on_path')
+    })
   })
 })
