@@ -3,6 +3,7 @@ import type { Bar } from '#domain/bar.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
 import type { RolloutPlan } from '#domain/plan.ts'
 import type { ProposalState } from '#domain/proposal.ts'
+import type { RouteSpec } from '#domain/route.ts'
 import type { Caller, Role } from '#domain/snapshot.ts'
 import { createLog } from '#infra/log.ts'
 import type { Doorbell, RolloutDeps } from '#rollout/rollout-deps.ts'
@@ -132,6 +133,7 @@ export async function seedProposal(
     readonly plan?: RolloutPlan
     readonly bar?: Bar
     readonly state?: Partial<ProposalState>
+    readonly spec?: RouteSpec
   } = {},
 ): Promise<string> {
   const { route = 'support', plan = aPlan(), bar = aBar(), state = {} } = options
@@ -143,7 +145,7 @@ export async function seedProposal(
       .select('stable_version')
       .where('name', '=', route)
       .executeTakeFirstOrThrow()
-    const spec = { models: ['p/cheap'] }
+    const { spec = { models: ['p/cheap'] } } = options
     const version = await insertRouteVersion(tx, { route, spec, digest: canonicalDigest(spec), by: 'ada', at })
     await insertProposal(tx, {
       id,
