@@ -83,7 +83,14 @@ function kindOf(line: string): Kind {
 
 function headingOf(line: string): { level: number; text: string } {
   const marks = /^#{1,6}/.exec(line.trimStart())?.[0] ?? '#'
-  return { level: marks.length, text: line.trim().slice(marks.length).replace(/#+$/, '').trim() }
+  return { level: marks.length, text: withoutClosing(line.trim().slice(marks.length)).trim() }
+}
+
+/** `## Title ##`: the marks at its end. A loop, because a pattern for the end of a long run takes time with its square. */
+function withoutClosing(heading: string): string {
+  let end = heading.length
+  while (heading[end - 1] === '#') end--
+  return heading.slice(0, end)
 }
 
 /** A paragraph, heading or table ends a list; blank lines do not. */

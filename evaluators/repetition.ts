@@ -28,12 +28,19 @@ export function repetitionOf(text: string): Repetition {
 }
 
 function longestWordRun(text: string, words: readonly { text: string; start: number }[]): RepeatedRun | null {
-  const ids = idsOf(words.map((word) => word.text.toLowerCase().replace(/[.,;:!?]+$/u, '')))
+  const ids = idsOf(words.map((word) => bare(word.text)))
   const place = (index: number) => words[index]?.start ?? text.length
   return longestRun(ids, maxPeriod, (from, to, period) => {
     const times = Math.floor((to - from) / period)
     return toRun(text, place(from), place(to), place(from + period), times, period === 1 ? 8 : 4)
   })
+}
+
+/** A word without its case and the marks at its end. */
+function bare(word: string): string {
+  let end = word.length
+  while (end > 0 && '.,;:!?'.includes(word[end - 1] ?? '')) end--
+  return word.slice(0, end).toLowerCase()
 }
 
 function longestCharacterRun(text: string): RepeatedRun | null {
