@@ -214,7 +214,7 @@ export const formatChecks: Readonly<Record<string, Check>> = {
     /^\s*["“«「][\s\S]*["”»」]\s*$/u.test(answer),
   ),
   title: holds('has no title in <<double angle brackets>>', ({ text: answer }) =>
-    /<<(?=[^<>\n]{0,300}[^<>\s])[^<>\n]{1,300}>>/.test(answer),
+    /<<(?=[^<>\n]*[^<>\s])[^<>\n]+>>/.test(answer),
   ),
   json: holds('is not JSON alone', ({ text: answer }) => extractJson(answer).level <= 1),
   jsonKeys,
