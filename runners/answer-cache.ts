@@ -15,10 +15,10 @@ export interface AnswerIngredients {
   readonly sample: string
 }
 
-/** sha256 over all of it, hex: equal keys are the same question to the same model at the same place. */
+/** 128 bits of the sha256 over all of it, hex: equal keys are the same question to the same model at the same place. */
 export function answerKey({ digest, model, provider, fields, sample }: AnswerIngredients): string {
   const place = provider === undefined ? null : { kind: provider.kind, baseUrl: provider.baseUrl }
-  return canonicalDigest({ digest, model, place, fields: plain(fields), sample })
+  return canonicalDigest({ digest, model, place, fields: plain(fields), sample }).slice(0, 32)
 }
 
 /** Fields of hostile datasets may hold what JSON cannot; a key of what is sent is a key of its JSON. */

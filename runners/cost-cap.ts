@@ -1,3 +1,4 @@
+import type { JudgeBudget } from '#evaluators/evaluator.ts'
 import type { Database } from '#store/database.ts'
 import { readSpent } from '#store/eval-answers.ts'
 import type { EvalRunHead } from '#store/eval-work.ts'
@@ -41,6 +42,16 @@ export class CostCap {
     const affordable = Math.floor(left / this.#dearest)
     if (affordable >= 1) return Math.min(wanted, affordable)
     return this.#underWay > 0 ? 0 : this.#stop(cap, spent)
+  }
+
+  /** For judges: once the cap is reached none is asked, and one without a price ends a capped run. */
+  judgeBudget(): JudgeBudget {
+    return {
+      refusal: () => this.#reason,
+      spent: (costMicroUsd) => {
+        if (costMicroUsd === null) this.saw(undefined, 'a judge')
+      },
+    }
   }
 
   begin(): void {

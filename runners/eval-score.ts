@@ -34,7 +34,11 @@ export async function scoreRemaining(deps: RunnerDeps, work: RunWork): Promise<v
     return claimed
   }
   await runPool(deps.evalConcurrency, take, async (entry) => {
-    const scored = await scoreItem(deps, run, entry, evaluators)
+    const tools = {
+      ...toolsFor(deps, entry.repeat),
+      ...(run.maxCostMicroUsd !== null && { budget: cap.judgeBudget() }),
+    }
+    const scored = await scoreItem(run, entry, evaluators, tools)
     const costs = scored.flatMap((answer) => answer.scores.map((score) => score.costMicroUsd ?? 0))
     const cost = costs.reduce((sum, one) => sum + one, 0)
     cap.saw(cost, null)
@@ -44,13 +48,12 @@ export async function scoreRemaining(deps: RunnerDeps, work: RunWork): Promise<v
 }
 
 async function scoreItem(
-  deps: RunnerDeps,
   run: EvalRunHead,
   entry: AnswersOfItem,
   evaluators: readonly Evaluator[],
+  tools: Tools,
 ): Promise<ScoredAnswer[]> {
   const item = entry.item as DatasetItem
-  const tools = toolsFor(deps, entry.repeat)
   const hasBaseline = run.targets[0]?.kind === 'baseline'
   const single = hasBaseline ? evaluators.filter((evaluator) => evaluator.scorePair === undefined) : evaluators
   const pairwise = hasBaseline ? evaluators.filter((evaluator) => evaluator.scorePair !== undefined) : []

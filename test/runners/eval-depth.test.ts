@@ -253,6 +253,15 @@ describe.each(engines())('eval runs in depth on %s (C7)', (engine) => {
     expect(run.summary?.byTarget.reduce((sum, target) => sum + target.answered, 0)).toBe(1)
   })
 
+  test('a judge without a price ends a capped run too', async () => {
+    const id = await plan({ maxCostMicroUsd: 1_000_000, evaluators: judged })
+    const chat = { complete: async () => ({ text: '{}', finishReason: 'stop', costMicroUsd: null }) }
+    await workOnEvalRun(deps(right, { chat }), id)
+    const run = await read(id)
+    expect(run.status).toBe('capped')
+    expect(run.error).toContain('a judge has no price')
+  })
+
   test('an answer with bytes that no database takes is stored with a mark in their place, and takes no other with it', async () => {
     const id = await plan()
     await workOnEvalRun(
