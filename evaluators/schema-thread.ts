@@ -9,25 +9,37 @@ import type { SchemaReply, SchemaRequest } from './schema-worker.ts'
 const patienceMs = 15_000
 /** What the thread may hold, MB. A schema that needs more ends the thread, not the process. */
 const maxHeapMb = 256
+/** Answers handed over at once, and UTF-16 code units of them: a thread that waits for the next one has nothing to do. */
+const maxUnderWay = 32
+const maxCharsUnderWay = 4_000_000
 /** Schemas that ended a thread and are not handed to another. */
 const maxOutlaws = 1_000
 
 interface Waiting {
+  readonly id: number
   readonly job: JsonJob
   readonly resolve: (finding: JsonFinding) => void
 }
 
+interface Running {
+  readonly worker: Worker
+  /** Id of the answer the thread is at: it is to blame when the thread dies. */
+  readonly current: Int32Array
+}
+
 /**
  * Compiles schemas and validates answers in a thread of its own: schemas come from strangers and are code to the validator, and
- * neither time nor memory they take may be the time and memory of requests. One answer is under way at once, so that a thread
- * that dies is blamed on what it was doing. The thread starts at the first question and does not keep the process alive.
+ * neither time nor memory they take may be the time and memory of requests. A thread that dies is blamed on the answer it was
+ * at; the others go to the next one. It starts at the first question and does not keep the process alive.
  */
 export class SchemaThread {
   readonly #queue: Waiting[] = []
+  readonly #underWay = new Map<number, Waiting>()
   readonly #outlaws = new Map<string, string>()
   readonly #limits: { readonly patienceMs: number; readonly maxHeapMb: number }
-  #worker: Worker | null = null
-  #current: (Waiting & { readonly id: number; readonly timer: NodeJS.Timeout }) | null = null
+  #running: Running | null = null
+  #timer: NodeJS.Timeout | undefined
+  #chars = 0
   #lastId = 0
 
   constructor(limits = { patienceMs, maxHeapMb }) {
@@ -36,45 +48,57 @@ export class SchemaThread {
 
   /** Never rejects: a thread that could not do it is a finding of kind `failed`. */
   judge(job: JsonJob): Promise<JsonFinding> {
-    const known = job.schema === null ? undefined : this.#outlaws.get(job.schema.key)
-    if (known !== undefined) return Promise.resolve({ kind: 'failed', reason: known })
     return new Promise((resolve) => {
-      this.#queue.push({ job, resolve })
-      this.#next()
+      this.#lastId = (this.#lastId + 1) & 0x7fffffff
+      this.#queue.push({ id: this.#lastId, job, resolve })
+      this.#handOver()
     })
   }
 
   /** Ends the thread; the next question starts another. */
   async close(): Promise<void> {
-    await this.#worker?.terminate()
+    await this.#running?.worker.terminate()
   }
 
-  #next(): void {
-    if (this.#current !== null) return
-    const next = this.#queue.shift()
-    if (next === undefined) {
-      this.#worker?.unref()
-      return
+  #handOver(): void {
+    while (this.#underWay.size < maxUnderWay && this.#chars < maxCharsUnderWay) {
+      const next = this.#queue.shift()
+      if (next === undefined) break
+      const outlawed = next.job.schema === null ? undefined : this.#outlaws.get(next.job.schema.key)
+      if (outlawed === undefined) this.#send(next)
+      else next.resolve({ kind: 'failed', reason: outlawed })
     }
-    this.#worker ??= this.#start()
-    this.#worker.ref()
-    this.#lastId += 1
-    const timer = setTimeout(() => {
-      this.#endWorker(`the validation took more than ${this.#limits.patienceMs} ms`)
-    }, this.#limits.patienceMs)
-    this.#current = { ...next, id: this.#lastId, timer }
-    this.#worker.postMessage({ id: this.#lastId, job: next.job } satisfies SchemaRequest)
+    if (this.#underWay.size === 0) this.#running?.worker.unref()
   }
 
-  #start(): Worker {
+  #send(next: Waiting): void {
+    this.#running ??= this.#start()
+    if (this.#underWay.size === 0) {
+      this.#running.worker.ref()
+      this.#watch()
+    }
+    this.#underWay.set(next.id, next)
+    this.#chars += next.job.output.length
+    this.#running.worker.postMessage({ id: next.id, job: next.job } satisfies SchemaRequest)
+  }
+
+  /** From now on the thread has so long for its next reply. */
+  #watch(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#endThread(`the validation took more than ${this.#limits.patienceMs} ms`)
+    }, this.#limits.patienceMs)
+  }
+
+  #start(): Running {
+    const current = new Int32Array(new SharedArrayBuffer(4))
     const worker = new Worker(new URL('./schema-worker.ts', import.meta.url), {
+      workerData: current,
       resourceLimits: { maxOldGenerationSizeMb: this.#limits.maxHeapMb, maxYoungGenerationSizeMb: 32 },
     })
-    worker.on('message', ({ id, finding }: SchemaReply) => {
-      if (this.#current?.id === id) this.#answer(finding)
-    })
+    worker.on('message', ({ id, finding }: SchemaReply) => this.#answer(id, finding))
     const died = (reason: string) => {
-      if (this.#worker === worker) this.#endWorker(reason)
+      if (this.#running?.worker === worker) this.#endThread(reason)
     }
     worker.on('error', (error: NodeJS.ErrnoException) =>
       died(
@@ -84,25 +108,36 @@ export class SchemaThread {
       ),
     )
     worker.on('exit', () => died('the validation was ended'))
-    return worker
+    return { worker, current }
   }
 
-  #endWorker(reason: string): void {
-    const worker = this.#worker
-    this.#worker = null
-    void worker?.terminate()
-    const schema = this.#current?.job.schema
+  #answer(id: number, finding: JsonFinding): void {
+    const waiting = this.#underWay.get(id)
+    if (waiting === undefined) return
+    this.#underWay.delete(id)
+    this.#chars -= waiting.job.output.length
+    if (this.#underWay.size === 0) clearTimeout(this.#timer)
+    else this.#watch()
+    waiting.resolve(finding)
+    this.#handOver()
+  }
+
+  #endThread(reason: string): void {
+    const running = this.#running
+    this.#running = null
+    clearTimeout(this.#timer)
+    void running?.worker.terminate()
+    const [first] = this.#underWay.keys()
+    const at = running === null ? 0 : Atomics.load(running.current, 0)
+    // a thread that died before it began has nobody to blame: the first one is told, so that nothing goes in circles
+    const blamed = this.#underWay.get(this.#underWay.has(at) ? at : (first ?? 0))
+    const others = [...this.#underWay.values()].filter((waiting) => waiting !== blamed)
+    this.#underWay.clear()
+    this.#chars = 0
+    this.#queue.unshift(...others)
+    const schema = blamed?.job.schema
     if (schema && this.#outlaws.size < maxOutlaws) this.#outlaws.set(schema.key, reason)
-    this.#answer({ kind: 'failed', reason })
-  }
-
-  #answer(finding: JsonFinding): void {
-    const current = this.#current
-    this.#current = null
-    if (current !== null) {
-      clearTimeout(current.timer)
-      current.resolve(finding)
-    }
-    this.#next()
+    blamed?.resolve({ kind: 'failed', reason })
+    this.#handOver()
   }
 }

@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { type JsonFinding, type JsonJob, judgeJson } from './json-judge.ts'
 import { SchemaCache } from './schema-cache.ts'
 
@@ -17,8 +17,11 @@ const port = parentPort
 if (port === null) throw new Error('schema-worker.ts runs in a worker thread only')
 
 const schemas = new SchemaCache(256)
+/** Shared with the one who asks: what this thread is at, should it die of it. */
+const current = workerData as Int32Array
 
 port.on('message', ({ id, job }: SchemaRequest) => {
+  Atomics.store(current, 0, id)
   port.postMessage({ id, finding: findingOf(job) } satisfies SchemaReply)
 })
 

@@ -68,4 +68,20 @@ describe('the thread that validates (C2, F25)', () => {
     const stuck = await judge(thread, { type: 'string' }, '"a"')
     expect(stuck).toMatchObject({ kind: 'failed', reason: expect.stringContaining('took more than 1 ms') })
   })
+
+  it('blames the answer the thread was at: those handed over with it are judged by the next thread', async () => {
+    const thread = aThread({ patienceMs: 60_000, maxHeapMb: 48 })
+    const items = JSON.stringify(Array.from({ length: 700_000 }, (_, i) => ({ i })))
+    const eater = { items: { type: 'object', required: ['x'] } }
+    const findings = await Promise.all([
+      judge(thread, { type: 'integer' }, '1'),
+      judge(thread, eater, items),
+      ...Array.from({ length: 40 }, (_, index) => judge(thread, { const: index }, String(index))),
+    ])
+    expect(findings.map(({ kind }) => kind)).toEqual([
+      'judged',
+      'failed',
+      ...Array.from({ length: 40 }, () => 'judged'),
+    ])
+  })
 })
