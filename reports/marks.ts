@@ -98,6 +98,21 @@ const marks = {
     rose: { icon: 'check', word: 'Rose', tone: 'good' },
     not_shown: { icon: 'question', word: 'No change shown', tone: 'quiet' },
   },
+  chain: {
+    intact: { icon: 'check', word: 'Intact', tone: 'good' },
+    broken: { icon: 'cross', word: 'Broken', tone: 'bad' },
+    cut: { icon: 'cross', word: 'Cut or replaced', tone: 'bad' },
+  },
+  key: {
+    active: { icon: 'check', word: 'Active', tone: 'info' },
+    expired: { icon: 'clock', word: 'Expired', tone: 'quiet' },
+    revoked: { icon: 'slash', word: 'Revoked', tone: 'quiet' },
+  },
+  replica: {
+    current: { icon: 'check', word: 'Current', tone: 'good' },
+    behind: { icon: 'clock', word: 'Behind', tone: 'warn' },
+    lost: { icon: 'slash', word: 'Out of contact', tone: 'warn' },
+  },
   version: {
     stable: { icon: 'check', word: 'Stable', tone: 'good' },
     previous: { icon: 'undo', word: 'Previous', tone: 'quiet' },

@@ -5,7 +5,13 @@ import { registerHelpers } from './helpers.ts'
 import type { PageName, PageViews, Shell } from './views.ts'
 import { visibleView } from './visible.ts'
 
-type Template = Handlebars.TemplateDelegate<{ shell: Shell; view: unknown; page: PageName; isLive: boolean }>
+type Template = Handlebars.TemplateDelegate<{
+  shell: Shell
+  view: unknown
+  page: PageName
+  isLive: boolean
+  isStandalone: boolean
+}>
 
 const pageNames = [
   'overview',
@@ -19,6 +25,9 @@ const pageNames = [
   'inventory',
   'savings',
   'labels',
+  'gateways',
+  'audit',
+  'keys',
   'login',
   'error',
 ] as const
@@ -40,8 +49,9 @@ export function renderPage<N extends PageName>(page: N, view: PageViews[N], shel
   return template({
     page,
     view: visibleView(view),
-    shell: visibleView({ staleSeconds: 0, liveUrl: '', ...shell }),
+    shell: visibleView({ staleSeconds: 0, liveUrl: '', exportUrl: '', sourceUrl: '', ...shell }),
     isLive: shell.liveUrl !== undefined,
+    isStandalone: shell.sourceUrl !== undefined,
   })
 }
 

@@ -1,8 +1,11 @@
+import type { AuditView } from './audit-view.ts'
 import type { DatasetsView, DatasetView } from './dataset-view.ts'
 import type { DecisionsView, DecisionView } from './decision-view.ts'
 import type { EvalRunView } from './eval-run-view.ts'
+import type { GatewayPageView } from './gateway-view.ts'
 import type { ImpactView } from './impact-view.ts'
 import type { InventoryView } from './inventory-view.ts'
+import type { KeysView } from './key-view.ts'
 import type { LabelPageView } from './label-view.ts'
 import type { SavingsView } from './savings-view.ts'
 import type {
@@ -32,6 +35,10 @@ export interface Shell {
   readonly staleSeconds?: number
   /** Server-sent events that announce a newer page; absent: the page is not live. */
   readonly liveUrl?: string
+  /** Where this page can be had as one file; absent: nowhere. */
+  readonly exportUrl?: string
+  /** Set in such a file: the page it is a copy of. Forms and what only a server can do are left out. */
+  readonly sourceUrl?: string
 }
 
 /** Every page by name with its view. */
@@ -47,6 +54,9 @@ export interface PageViews {
   readonly inventory: InventoryView
   readonly savings: SavingsView
   readonly labels: LabelPageView
+  readonly gateways: GatewayPageView
+  readonly audit: AuditView
+  readonly keys: KeysView
   readonly login: LoginView
   readonly error: ErrorView
 }

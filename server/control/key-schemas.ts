@@ -48,6 +48,14 @@ export const keyFields = {
   limits: { ...limitsSchema, type: ['object', 'null'] },
 } as const
 
+/** What makes a key. */
+export const newKeyBodySchema = {
+  type: 'object',
+  properties: keyFields,
+  required: ['name', 'role'],
+  additionalProperties: false,
+} as const
+
 /** A key in answers. */
 export const keySchema = {
   type: 'object',

@@ -1,20 +1,15 @@
-import { InterlockError } from '#domain/errors.ts'
 import { durationMs } from '#domain/plan.ts'
 import { secretHash } from '#http/auth.ts'
 import { decodeCursor, pageOf, pageQuery } from '#http/cursor.ts'
 import { created, noContent, type Operation, ok } from '#http/operation.ts'
-import { replaceBudgets } from '#store/budgets.ts'
-import { countKeys, insertKey, listKeys, readKey, revokeKey, rotateKey } from '#store/callers.ts'
-import { lockEpoch } from '#store/epoch.ts'
-import { putLimits } from '#store/limits.ts'
-import { deleteSessionsOf } from '#store/sessions.ts'
-import { budgetProblems, budgetsOfBody } from './budget-schemas.ts'
+import { listKeys, readKey, rotateKey } from '#store/callers.ts'
 import { changeServed, refuse, stillThere } from './change.ts'
 import { idSchema, iso, pageSchema } from './common-schemas.ts'
 import { type ControlDeps, operation } from './control-deps.ts'
-import { keyFields, keySchema, newKeySchema } from './key-schemas.ts'
+import { keySchema, newKeyBodySchema, newKeySchema } from './key-schemas.ts'
 import { newKey } from './key-secret.ts'
-import { isoOrNull, keyProblems, keyView, keyViews } from './key-views.ts'
+import { keyView, keyViews } from './key-views.ts'
+import { makeKey, noKey, revokeKeyById } from './manage-keys.ts'
 
 /** How long the old secret of a rotated key works, where nobody says; and the longest that may be asked for. */
 const grace = { usual: '24h', mostMs: 30 * 86_400_000 } as const
@@ -28,51 +23,11 @@ export const keyOperations: readonly Operation<ControlDeps>[] = [
     action: 'manage-keys',
     tag: 'keys',
     summary: 'Makes a key; the answer is the only place that ever shows it',
-    body: {
-      kind: 'json',
-      schema: {
-        type: 'object',
-        properties: keyFields,
-        required: ['name', 'role'],
-        additionalProperties: false,
-      },
-    },
+    body: { kind: 'json', schema: newKeyBodySchema },
     responses: { 201: { description: 'made', schema: newKeySchema } },
     secretFields: ['key'],
     handle: async (deps, { caller, body }) => {
-      const key = newKey(body.role, deps.randomBytes)
-      const id = deps.newId('key')
-      const { name, role, principal = body.name, metadata = {}, routes = null, models = null } = body
-      const { budgets = [], limits = null } = body
-      const expiresAt = body.expiresAt == null ? null : Date.parse(body.expiresAt)
-      refuse([...budgetProblems(budgets, '/budgets'), ...(await keyProblems(deps, { models, expiresAt }))])
-      const act = { actor: caller.name, action: 'key.create', subject: `key:${name}` }
-      await changeServed(deps, act, async (tx, at) => {
-        const shown = { id, role, principal, metadata, routes, models, budgets, limits }
-        const row = {
-          id,
-          name,
-          role,
-          principal,
-          metadata,
-          routes,
-          models,
-          expiresAt,
-          createdBy: caller.name,
-          createdAt: at,
-        }
-        if (!(await insertKey(tx, { ...row, hash: secretHash(key) }))) {
-          const message = `a key "${name}" exists, or did; names of keys are never used again`
-          throw new InterlockError('ALREADY_EXISTS', message, [{ path: '/name', message }])
-        }
-        await lockEpoch(tx)
-        await replaceBudgets(tx, { scope: 'key', name: id }, budgetsOfBody(budgets), { by: caller.name, at })
-        if (limits !== null && Object.keys(limits).length > 0) {
-          await putLimits(tx, { scope: 'key', name: id, limits, updatedBy: caller.name, updatedAt: at })
-        }
-        return { result: undefined, details: { ...shown, expiresAt: isoOrNull(expiresAt) } }
-      })
-      deps.authenticator.forget()
+      const { id, key } = await makeKey(deps, caller, body)
       return created({ ...(await keyView(deps, await stillThere(readKey(deps.db, id)))), key }, `/api/keys/${id}`)
     },
   }),
@@ -161,25 +116,8 @@ export const keyOperations: readonly Operation<ControlDeps>[] = [
     params: { id: idSchema },
     responses: { 204: { description: 'revoked, now or before' } },
     handle: async (deps, { caller, params: { id } }) => {
-      const key = await readKey(deps.db, id)
-      if (key === null) throw noKey(id)
-      if (key.revokedAt !== null) return noContent()
-      const act = { actor: caller.name, action: 'key.revoke', subject: `key:${key.name}` }
-      await changeServed(deps, act, async (tx, at) => {
-        await lockEpoch(tx)
-        await revokeKey(tx, id, at)
-        if ((await countKeys(tx, 'admin')) === 0) {
-          throw new InterlockError('IN_USE', `"${key.name}" is the last admin key; make another one first`)
-        }
-        await deleteSessionsOf(tx, id)
-        return { result: undefined, details: { id, role: key.role } }
-      })
-      deps.authenticator.forget()
+      await revokeKeyById(deps, caller, id)
       return noContent()
     },
   }),
 ]
-
-function noKey(id: string): InterlockError {
-  return new InterlockError('NOT_FOUND', `there is no key with the id "${id}"`)
-}

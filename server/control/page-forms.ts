@@ -16,6 +16,7 @@ import {
 import { rollbackRoute } from '#rollout/rollback-route.ts'
 import { noReason, reasonSchema } from './common-schemas.ts'
 import type { ControlDeps } from './control-deps.ts'
+import { revokeKeyById } from './manage-keys.ts'
 
 interface PageForm {
   readonly path: string
@@ -44,6 +45,7 @@ export const pageForms: readonly PageForm[] = [
     act: (deps, caller, name, reason) => rollbackRoute(deps, caller, name, { reason }),
     back: routePage,
   },
+  { path: '/keys/:subject/revoke', action: 'manage-keys', act: revokeKeyById, back: () => '/keys' },
 ]
 
 /** Forms of pages: same origin, session, token, role, then the use case; then back to the page. */

@@ -42,7 +42,13 @@ export async function show<N extends PageName>(
   deps: ReportPagesDeps,
   req: Request,
   res: Response,
-  of: { readonly page: N; readonly view: PageViews[N]; readonly title: string; readonly liveUrl?: string },
+  of: {
+    readonly page: N
+    readonly view: PageViews[N]
+    readonly title: string
+    readonly liveUrl?: string
+    readonly exportUrl?: string
+  },
 ): Promise<void> {
   const nowMs = deps.clock()
   const staleSeconds = of.liveUrl === undefined ? null : await readStaleness(deps.db, nowMs)
@@ -53,6 +59,7 @@ export async function show<N extends PageName>(
     generatedAt: nowMs,
     ...(staleSeconds !== null && { staleSeconds }),
     ...(of.liveUrl !== undefined && { liveUrl: of.liveUrl }),
+    ...(of.exportUrl !== undefined && { exportUrl: of.exportUrl }),
   })
   res.type('html').send(html)
 }

@@ -5,6 +5,8 @@ import { requireRole } from '#http/permissions.ts'
 import { assets } from '#reports/assets.ts'
 import type { EvalRunView } from '#reports/eval-run-view.ts'
 import { renderPage } from '#reports/render.ts'
+import { renderStandalone, type StandalonePage } from '#reports/standalone.ts'
+import type { PageViews } from '#reports/views.ts'
 import type { PageScope } from '#store/page-fingerprint.ts'
 import { readJudgesOfRun } from '#store/report-judges.ts'
 import { latestRunOf, readEvalRunView } from '#store/report-view-eval-run.ts'
@@ -12,7 +14,9 @@ import { readOverview } from '#store/report-view-overview.ts'
 import { readProposalView } from '#store/report-view-proposal.ts'
 import { readRouteView } from '#store/report-view-route.ts'
 import { mountDatasetPages } from './dataset-pages.ts'
+import { mountKeyPage } from './key-pages.ts'
 import { mountLabelPage } from './label-pages.ts'
+import { mountOversightPages } from './oversight-pages.ts'
 import { createPageEvents } from './page-events.ts'
 import { notFound, page, param, queryText, type ReportPagesDeps, show } from './page-shell.ts'
 import { mountRecordPages } from './record-pages.ts'
@@ -34,6 +38,8 @@ export function reportPages(deps: ReportPagesDeps): Router {
   mountDatasetPages(router, deps)
   mountRecordPages(router, deps)
   mountLabelPage(router, deps)
+  mountOversightPages(router, deps)
+  mountKeyPage(router, deps)
   mountLiveStreams(router, deps)
   return router
 }
@@ -60,7 +66,15 @@ function mountRolloutPages(router: Router, deps: ReportPagesDeps): void {
     const found = await readProposalView(deps.db, id, moment())
     if (found === null) throw notFound('proposal', id)
     const view = { ...found.view, actions: proposalActions(found.head, deps.viewerOf(req)) }
-    await show(deps, req, res, { page: 'proposal', view, title: view.title, liveUrl: liveUrl('proposals', id) })
+    const here = { liveUrl: liveUrl('proposals', id), exportUrl: exportUrl('proposals', id) }
+    await show(deps, req, res, { page: 'proposal', view, title: view.title, ...here })
+  })
+
+  page(router, deps, '/proposals/:id/export', async (req, res) => {
+    const id = param(req, 'id')
+    const found = await readProposalView(deps.db, id, moment())
+    if (found === null) throw notFound('proposal', id)
+    sendExport(deps, req, res, { page: 'proposal', view: { ...found.view, actions: [] }, title: found.view.title })
   })
 }
 
@@ -73,7 +87,7 @@ function mountRunPages(router: Router, deps: ReportPagesDeps): void {
     kept.set(id, view)
   }
 
-  async function showRun(req: Request, res: Response, id: string): Promise<void> {
+  async function readRun(id: string): Promise<{ view: EvalRunView; title: string; isFinal: boolean }> {
     const found = kept.get(id)
     // What is known of a judge grows with every label, also when its run has long ended.
     const known = found === undefined || found.judges.length === 0 ? {} : { judges: await readJudgesOfRun(deps.db, id) }
@@ -81,9 +95,13 @@ function mountRunPages(router: Router, deps: ReportPagesDeps): void {
     if (view === null) throw notFound('eval run', id)
     const isFinal = view.status !== 'running' && (view.proposal === null || view.headline.verdict !== 'waiting')
     if (isFinal) keep(id, view)
-    const title = `Eval report ${view.dataset}@${view.datasetVersion}`
+    return { view, title: `Eval report ${view.dataset}@${view.datasetVersion}`, isFinal }
+  }
+
+  async function showRun(req: Request, res: Response, id: string): Promise<void> {
+    const { view, title, isFinal } = await readRun(id)
     const live = isFinal ? {} : { liveUrl: liveUrl('eval-runs', id) }
-    await show(deps, req, res, { page: 'eval-run', view, title, ...live })
+    await show(deps, req, res, { page: 'eval-run', view, title, exportUrl: exportUrl('eval-runs', id), ...live })
   }
 
   page(router, deps, '/proposals/:id/report', async (req, res) => {
@@ -93,6 +111,9 @@ function mountRunPages(router: Router, deps: ReportPagesDeps): void {
     await showRun(req, res, run)
   })
   page(router, deps, '/eval-runs/:id', (req, res) => showRun(req, res, param(req, 'id')))
+  page(router, deps, '/eval-runs/:id/export', async (req, res) => {
+    sendExport(deps, req, res, { page: 'eval-run', ...(await readRun(param(req, 'id'))) })
+  })
 }
 
 function mountLiveStreams(router: Router, deps: ReportPagesDeps): void {
@@ -112,6 +133,7 @@ function mountLiveStreams(router: Router, deps: ReportPagesDeps): void {
 
 const liveScopes: readonly (readonly [string, (req: Request) => PageScope])[] = [
   ['/live/overview', () => ({ page: 'overview' })],
+  ['/live/gateways', () => ({ page: 'gateways' })],
   ['/live/routes/:name', (req) => ({ page: 'route', name: param(req, 'name') })],
   ['/live/proposals/:id', (req) => ({ page: 'proposal', id: param(req, 'id') })],
   ['/live/eval-runs/:id', (req) => ({ page: 'eval-run', id: param(req, 'id') })],
@@ -119,6 +141,25 @@ const liveScopes: readonly (readonly [string, (req: Request) => PageScope])[] = 
 
 function liveUrl(kind: 'routes' | 'proposals' | 'eval-runs', name: string): string {
   return `/live/${kind}/${encodeURIComponent(name)}`
+}
+
+function exportUrl(kind: 'proposals' | 'eval-runs', name: string): string {
+  return `/${kind}/${encodeURIComponent(name)}/export`
+}
+
+/** The page as one file to keep: it needs neither this server nor a network to be read. */
+function sendExport<N extends StandalonePage>(
+  deps: ReportPagesDeps,
+  req: Request,
+  res: Response,
+  of: { readonly page: N; readonly view: PageViews[N]; readonly title: string },
+): void {
+  const shell = { title: of.title, generatedAt: deps.clock() }
+  const path = req.path.replace(/\/export$/, '')
+  const html = renderStandalone(of.page, of.view, { shell, origin: `${req.protocol}://${req.host}`, path })
+  const name = `${of.page}-${param(req, 'id')}`.replace(/[^\w.-]/g, '_')
+  res.setHeader('content-disposition', `attachment; filename="interlock-${name.slice(0, 120)}.html"`)
+  res.type('html').send(html)
 }
 
 /**

@@ -13,6 +13,7 @@ import { freezeOperations } from './freeze-windows.ts'
 import { gatewayOperations } from './gateways.ts'
 import { guardrailOperations } from './guardrails.ts'
 import { impactOperations } from './impact.ts'
+import { keyFormRouter } from './key-pages.ts'
 import { keyOperations } from './keys.ts'
 import { labelFormRouter } from './label-pages.ts'
 import { labelOperations } from './labels.ts'
@@ -68,6 +69,6 @@ export function controlRouter(deps: ControlDeps): Router {
     requireCaller(req)
     throw new InterlockError('NOT_FOUND', 'there is nothing at this address; /api/openapi.json lists what there is')
   })
-  router.use(sessionRouter(deps), pageFormRouter(deps), labelFormRouter(deps))
+  router.use(sessionRouter(deps), pageFormRouter(deps), labelFormRouter(deps), keyFormRouter(deps))
   return router
 }

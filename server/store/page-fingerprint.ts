@@ -4,6 +4,7 @@ import type { Tables } from './tables.ts'
 /** A page that can be watched for changes. */
 export type PageScope =
   | { readonly page: 'overview' }
+  | { readonly page: 'gateways' }
   | { readonly page: 'route'; readonly name: string }
   | { readonly page: 'proposal'; readonly id: string }
   | { readonly page: 'eval-run'; readonly id: string }
@@ -19,6 +20,11 @@ function queryOf(scope: PageScope) {
     case 'overview':
       return sql`select (select epoch from snapshot_state) as epoch, (select max(seq) from promotion_decisions) as verdict,
         (select max(seq) from proposal_events) as event, (select max(at) from decisions) as request`
+    case 'gateways':
+      // Contacts come every second or two: told of in steps of ten seconds, so that an idle page is fetched again rarely.
+      return sql`select (select epoch from snapshot_state) as epoch, (select string_agg(id || ' ' || epoch || ' '
+          || floor(extract(epoch from seen_at) / 10), ',' order by id) from gateways) as replicas,
+        (select sum(revision) from proposals where ended_at is null) as proposals`
     case 'route':
       return sql`select r.stable_version, (select sum(revision) from proposals where route = r.name) as proposals,
         (select max(at) from decisions where route = r.name) as request from routes r where r.name = ${scope.name}`

@@ -110,6 +110,7 @@ const forms: Readonly<Record<string, readonly Role[]>> = {
   '/proposals/:subject/abort': holds,
   '/proposals/:subject/rollback': rollsBack,
   '/routes/:subject/rollback': rollsBack,
+  '/keys/:subject/revoke': admins,
 }
 
 let database: TestDatabase

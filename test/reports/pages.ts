@@ -1,5 +1,6 @@
 import { renderPage } from '#reports/render.ts'
 import type { PageName, PageViews, Shell } from '#reports/views.ts'
+import { controlPages } from '#test/reports/control-factories.ts'
 import { datasetPages } from '#test/reports/dataset-factories.ts'
 import { aCase, anAnswer, anEvalRun, anExcerpt } from '#test/reports/eval-run-factories.ts'
 import {
@@ -237,6 +238,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   ...datasetPages(hostile),
   ...recordPages(hostile),
   ...judgePages(hostile),
+  ...controlPages(hostile),
   login: () => page('login', { next: '/proposals/prp_7Hq2', error: null }, { title: 'Log in', viewer: null, csrf: '' }),
   'login-refused': () =>
     page(

@@ -68,6 +68,8 @@ describe('marks', () => {
       'action advance',
       'action promote',
       'change rose',
+      'chain intact',
+      'replica current',
       'version stable',
     ])
   })
