@@ -55,8 +55,9 @@ const defaultSample = 200
 const dayMs = 86_400_000
 /** Stored requests a sample is drawn from: the newest of the window. */
 const maxKeys = 50_000
-/** Texts read and compared without letting anything else run. */
+/** Requests read at once, and characters redacted and compared without letting anything else run: some 10 ms. */
 const batchSize = 50
+const turnChars = 50_000
 const maxStrata = 50
 
 export interface TrafficImport {
@@ -174,6 +175,7 @@ async function draw(deps: ControlDeps, { keys, wanted, isRedacted, nowMs, seed }
   const items: DatasetItem[] = []
   const perStratum = new Map<string, number>()
   const counts = { examined: 0, nearDuplicates: 0, unusable: 0 }
+  let chars = 0
   for (let from = 0; from < order.length && items.length < wanted; from += batchSize) {
     const ids = order.slice(from, from + batchSize).map(({ requestId }) => requestId)
     const payloads = await readTrafficPayloads(deps.db, ids, nowMs)
@@ -181,6 +183,11 @@ async function draw(deps: ControlDeps, { keys, wanted, isRedacted, nowMs, seed }
     for (const payload of payloads) {
       if (items.length >= wanted) break
       counts.examined += 1
+      chars += JSON.stringify(payload.payload).length
+      if (chars > turnChars) {
+        chars = 0
+        await setImmediate()
+      }
       const item = itemOf(payload, prompts, isRedacted)
       if (item === null) counts.unusable += 1
       else if (!seen.add(textOfMessages(item.messages))) counts.nearDuplicates += 1
