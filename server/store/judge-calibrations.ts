@@ -90,28 +90,26 @@ export interface LengthRow {
   readonly lengthDifference: number
 }
 
-/** @param pair  indexes of the run's targets */
+/** Grouped, not joined: see `pairedScores`. @param of.baseline @param of.candidate indexes of the run's targets */
 export async function readLengths(
   db: Db,
   of: { readonly runId: string; readonly evaluator: string; readonly baseline: number; readonly candidate: number },
 ): Promise<LengthRow[]> {
   const { rows } = await sql<LengthRow>`
-    with scored as (
-      select position, repeat, max(value) filter (where target = ${of.baseline}) as baseline,
-        max(value) filter (where target = ${of.candidate}) as candidate
-      from eval_scores
+    select max(value) filter (where target = ${of.baseline}) as baseline,
+      max(value) filter (where target = ${of.candidate}) as candidate,
+      (max(length) filter (where target = ${of.candidate}) - max(length) filter (where target = ${of.baseline}))::int
+        as "lengthDifference"
+    from (
+      select target, position, repeat, value, null::int as length from eval_scores
       where run_id = ${of.runId} and evaluator = ${of.evaluator} and status = 'scored'
         and target in (${of.baseline}, ${of.candidate})
-      group by position, repeat having count(*) = 2
-    ), lengths as (
-      select position, repeat,
-        max(length(output)) filter (where target = ${of.candidate})
-          - max(length(output)) filter (where target = ${of.baseline}) as difference
-      from eval_answers where run_id = ${of.runId} and target in (${of.baseline}, ${of.candidate}) and status = 'answered'
-      group by position, repeat having count(*) = 2
-    )
-    select baseline, candidate, difference::int as "lengthDifference"
-    from scored join lengths using (position, repeat) order by position, repeat limit 20000`.execute(db)
+      union all
+      select target, position, repeat, null, length(output) from eval_answers
+      where run_id = ${of.runId} and target in (${of.baseline}, ${of.candidate}) and status = 'answered'
+    ) of_item
+    group by position, repeat having count(value) = 2 and count(length) = 2
+    order by position, repeat limit 20000`.execute(db)
   return rows
 }
 
