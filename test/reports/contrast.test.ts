@@ -36,7 +36,7 @@ const textPairs = [
     ['muted', `${tone}-soft`],
   ]),
 ] as [string, string][]
-const shapePairs = ['base-mark', 'candidate-mark', 'lost-mark', 'won-mark', 'focus'].map((mark) => [
+const shapePairs = ['field-edge', 'base-mark', 'candidate-mark', 'lost-mark', 'won-mark', 'focus'].map((mark) => [
   mark,
   'surface',
 ]) as [string, string][]
