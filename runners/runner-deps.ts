@@ -1,4 +1,5 @@
 import type { DatasetItem } from '#datasets/item.ts'
+import type { Catalogue } from '#domain/constraints.ts'
 import type { ChatPort, ReplyCache } from '#evaluators/evaluator.ts'
 import type { RolloutDeps } from '#rollout/rollout-deps.ts'
 import type { StoredAnswer } from '#store/eval-answers.ts'
@@ -13,6 +14,8 @@ export interface RunnerDeps {
   readonly random: () => number
   /** The judges' way to models. */
   readonly chat: ChatPort
+  /** What may see a live sample depends on where models live. */
+  readonly catalogue: () => Promise<Catalogue>
   /** What judges of eval runs have replied; absent: every question is asked. */
   readonly replies?: ReplyCache
   /** Answers a dataset item as a route version (or a model) would: routing, retries and fallbacks included. Never throws. */

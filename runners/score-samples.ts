@@ -1,5 +1,6 @@
 import type { Message } from '#datasets/item.ts'
 import type { Bar } from '#domain/bar.ts'
+import type { Catalogue } from '#domain/constraints.ts'
 import type { MissingReason } from '#domain/evidence.ts'
 import type { EvalCase, Evaluator, Score } from '#evaluators/evaluator.ts'
 import { resolveEvaluators } from '#evaluators/registry.ts'
@@ -7,6 +8,7 @@ import { inTransaction } from '#store/database.ts'
 import { claimSamples, type LiveSample, removeSamples, renewSamples } from '#store/live-samples.ts'
 import { type ScoredSample, settleScores } from '#store/observations.ts'
 import { readProposal } from '#store/proposals.ts'
+import { policedChat, type SamplePolicy } from './policed-chat.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 import { scoreOne, settle } from './score-answer.ts'
 
@@ -48,8 +50,9 @@ export async function scoreSamples(deps: RunnerDeps, proposalId: string): Promis
       log.warn({ proposalId, reason: error.message }, 'claims could not be renewed'),
     )
   }, claimMs / 3)
+  const catalogue = await deps.catalogue()
   const scored: ScoredSample[] = await Promise.all(
-    samples.map((sample) => scoreSample(deps, resolved.evaluators, sample)),
+    samples.map((sample) => scoreSample(askingFor(deps, sample, catalogue), resolved.evaluators, sample)),
   ).finally(() => clearInterval(renewal))
   await inTransaction(db, async (tx) => {
     await settleScores(tx, scored)
@@ -59,11 +62,16 @@ export async function scoreSamples(deps: RunnerDeps, proposalId: string): Promis
   return samples.length
 }
 
-async function scoreSample(
-  deps: RunnerDeps,
-  evaluators: readonly Evaluator[],
-  sample: LiveSample,
-): Promise<ScoredSample> {
+/** A sample of an older gateway says nothing of places: it was held to none. */
+function askingFor(deps: RunnerDeps, sample: LiveSample, catalogue: Catalogue): Asking {
+  const { policy } = sample.payload as { readonly policy?: SamplePolicy }
+  const chat = policy === undefined ? deps.chat : policedChat(deps.chat, policy, catalogue)
+  return { chat, random: deps.random }
+}
+
+type Asking = Pick<RunnerDeps, 'chat' | 'random'>
+
+async function scoreSample(deps: Asking, evaluators: readonly Evaluator[], sample: LiveSample): Promise<ScoredSample> {
   const head = { proposalId: sample.proposalId, requestId: sample.requestId }
   if (sample.arm !== 'pair') {
     const scores = await scoreAlone(deps, evaluators, caseOf(sample.requestId, sample.payload as SampledAnswer))
@@ -93,7 +101,7 @@ interface Scores {
   readonly missing: Record<string, MissingReason>
 }
 
-async function scoreAlone(deps: RunnerDeps, evaluators: readonly Evaluator[], evalCase: EvalCase): Promise<Scores> {
+async function scoreAlone(deps: Asking, evaluators: readonly Evaluator[], evalCase: EvalCase): Promise<Scores> {
   const scores: Scores = { values: {}, missing: {} }
   const results = await scoreOne(evaluators, evalCase, { chat: deps.chat, random: deps.random })
   for (const { evaluator, score } of results) put(scores, evaluator.name, score)

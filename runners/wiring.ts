@@ -15,8 +15,8 @@ import { type CallDeps, ModelCalls } from './model-calls.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 
 /**
- * Answers of a run under way at once in one process: as many as its providers take now, and half as many again that wait for a
- * place or are being stored, so that no provider waits for the database.
+ * Answers of a run under way at once in one process: as many as its providers take now, and twice as many again that wait for a
+ * place, are scored or are being stored, so that no provider waits for an evaluator or the database.
  */
 const evalWidth = { least: 16, most: 512, reserve: 8 } as const
 /** Immutable versions kept; an eval run needs two. */
@@ -38,6 +38,7 @@ export function wireRunners(deps: Deps): RunnerDeps {
     bootId: deps.identity.bootId,
     random,
     chat: judgePort(calls),
+    catalogue,
     replies: judgeReplies({ db: database.db, catalogue, clock }),
     callTarget: (target, item, order) => callTarget(targetDeps, target, item, order),
     evalConcurrency: () => widthFor(calls.capacity()),
@@ -46,7 +47,7 @@ export function wireRunners(deps: Deps): RunnerDeps {
 }
 
 function widthFor(capacity: number): number {
-  return Math.max(evalWidth.least, Math.min(evalWidth.most, Math.ceil(1.5 * capacity) + evalWidth.reserve))
+  return Math.max(evalWidth.least, Math.min(evalWidth.most, 3 * capacity + evalWidth.reserve))
 }
 
 /** Immutable things are read once. */

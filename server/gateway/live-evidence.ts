@@ -99,8 +99,19 @@ function push(
   })
 }
 
-function pushSample(deps: EvidenceDeps, chat: Chat, arm: 'baseline' | 'candidate' | 'pair', payload: unknown): void {
-  const text = JSON.stringify(payload)
+/** What the request asks of whoever sees it: its judges are held to it too. */
+function policyOf({ decision, facts }: Chat): object {
+  const { spec } = decision.version
+  const rule = (spec.rules ?? []).find(({ name }) => name === decision.rule)
+  const sensitivity = Object.hasOwn(facts.metadata, 'sensitivity') ? facts.metadata['sensitivity'] : undefined
+  return {
+    constraints: [spec.constraints, rule?.constraints].filter((one) => one !== undefined),
+    ...(sensitivity !== undefined && { sensitivity }),
+  }
+}
+
+function pushSample(deps: EvidenceDeps, chat: Chat, arm: 'baseline' | 'candidate' | 'pair', payload: object): void {
+  const text = JSON.stringify({ ...payload, policy: policyOf(chat) })
   const now = deps.clock.nowMs()
   deps.sink.push(
     'samples',

@@ -1,10 +1,13 @@
 import type { Bar } from '#domain/bar.ts'
 import { checkBar, checkPlan } from '#domain/bar-check.ts'
 import { canonicalDigest } from '#domain/canonical.ts'
+import { type Catalogue, exclusionsOf } from '#domain/constraints.ts'
 import { InterlockError, type Problem } from '#domain/errors.ts'
 import { conflictWords, judgeConflicts } from '#domain/judge-conflict.ts'
 import { type RolloutPlan, withDemandedApprovals } from '#domain/plan.ts'
+import { placeExclusions } from '#domain/policy-change.ts'
 import { isCandidateStable } from '#domain/proposal.ts'
+import { anyRequest } from '#domain/request-facts.ts'
 import { modelsOf, type RouteSpec } from '#domain/route.ts'
 import type { Caller } from '#domain/snapshot.ts'
 import { checkSpec } from '#domain/spec-check.ts'
@@ -193,6 +196,7 @@ async function check(tx: Tx, { input, bar, stable }: Checked): Promise<Problem[]
   return [
     ...under('/spec', checkSpec(input.spec, catalogue, evaluatorNames)),
     ...judgesInOwnCause(evaluators, input.spec, stable),
+    ...judgesOutOfPlace(evaluators, [input.spec, ...(stable === null ? [] : [stable])], catalogue),
     ...under('/plan', checkPlan(input.plan, bar, { evaluators, datasets: await readKnownDatasets(tx) })),
     ...barProblems.map((problem) => ({
       path: '/route',
@@ -215,6 +219,24 @@ function judgesInOwnCause(
       path: own.includes(conflict.judge) ? '/spec/models' : '/route',
       message: conflictWords(conflict),
     }))
+}
+
+/** A judge that may not see the route's requests (region, data policy, providers) could score none of them. */
+function judgesOutOfPlace(
+  evaluators: readonly Pick<Evaluator, 'name' | 'judges'>[],
+  specs: readonly RouteSpec[],
+  catalogue: Catalogue,
+): Problem[] {
+  const constraints = specs.flatMap((spec) => spec.constraints ?? [])
+  const judges = evaluators.flatMap(({ name, judges: own = [] }) => own.map((judge) => ({ name, judge })))
+  return judges.flatMap(({ name, judge }) => {
+    const problem = exclusionsOf(judge, constraints, anyRequest, catalogue).find(({ by }) =>
+      placeExclusions.includes(by),
+    )
+    if (problem === undefined) return []
+    const message = `judge "${judge}" of evaluator "${name}" may not see this route's requests (${problem.detail}); set a bar with one that may`
+    return [{ path: '/route', message }]
+  })
 }
 
 function under(prefix: string, problems: readonly Problem[]): Problem[] {

@@ -257,6 +257,7 @@ describe('samples for live scoring', () => {
       context: ['call +11 11 1111111'],
       reference: 'xxx@xxxxxxx.xxx',
       schema,
+      policy: { constraints: [] },
     })
   })
 

@@ -56,6 +56,7 @@ describe.each(engines())('fallbacks before production on %s (D4, C7)', (engine) 
     if (run === undefined) throw new Error('no run was planned')
     const deps = {
       rollout: rig.deps,
+      catalogue: async () => ({ models: new Map(), providers: new Map() }),
       bootId: 'boot',
       random: () => 0.5,
       chat: { complete: () => Promise.reject(new Error('no judge here')) },

@@ -89,6 +89,7 @@ describe.each(engines())('an eval run on %s (C7)', (engine) => {
   function runnerDeps(callTarget: RunnerDeps['callTarget'], bootId = 'boot-a'): RunnerDeps {
     return {
       rollout: rig.deps,
+      catalogue: async () => ({ models: new Map(), providers: new Map() }),
       bootId,
       random: () => 0.5,
       chat: {

@@ -81,6 +81,7 @@ describe.each(engines())('judges of eval runs on %s (C4)', (engine) => {
     const catalogue = async () => ({ models: new Map(), providers: new Map() })
     const deps: RunnerDeps = {
       rollout: rig.deps,
+      catalogue: async () => ({ models: new Map(), providers: new Map() }),
       bootId: 'boot-a',
       random: () => 0.5,
       chat: of.chat,

@@ -79,6 +79,7 @@ describe('the reconciler', () => {
     }
     const deps: RunnerDeps = {
       rollout: rig.deps,
+      catalogue: async () => ({ models: new Map(), providers: new Map() }),
       bootId: 'b',
       random: () => 0.5,
       chat: { complete: () => Promise.reject(new Error('no judge')) },
