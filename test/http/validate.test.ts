@@ -41,7 +41,7 @@ describe('problems of a spec', () => {
     [
       { models: ['a/b'], apiKey: 'x' },
       '/apiKey',
-      'is unknown here; known: models, prompt, task, constraints, rules, select, fallbacks, retry, timeouts, parameters',
+      'is unknown here; known: models, prompt, task, constraints, guardrails, rules, select, fallbacks, retry, timeouts, parameters',
     ],
   ])('%j: %s %s', (spec, path, message) => {
     expect(problemsOf(check(spec))).toContainEqual({ path, message })
