@@ -3,7 +3,7 @@ import { checkCitations } from '#evaluators/citation-support.ts'
 import { findHandOver } from '#evaluators/escalation.ts'
 import { factText, findFact, readFacts } from '#evaluators/facts.ts'
 import { type Agreed, agreementOf, aurocOf, bootstrap, shareShown, shown } from './agreement.ts'
-import type { Rows } from './evaluators.ts'
+import type { Rows } from './labelled-rows.ts'
 
 interface Cited {
   readonly id: string

@@ -2,7 +2,7 @@ import { formatChecks, formatted } from '#evaluators/format-checks.ts'
 import { detectLanguage, knownLanguages } from '#evaluators/language-detect.ts'
 import { requestedLanguage } from '#evaluators/language-request.ts'
 import { type Agreed, agreementOf, shareShown, shown } from './agreement.ts'
-import type { Rows } from './evaluators.ts'
+import type { Rows } from './labelled-rows.ts'
 
 interface Prompt {
   readonly id: string

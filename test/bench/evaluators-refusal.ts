@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { classifyAnswer } from '#evaluators/refusal-class.ts'
 import { type Agreed, agreementOf, shareShown, shown } from './agreement.ts'
-import type { Rows } from './evaluators.ts'
+import type { Rows } from './labelled-rows.ts'
 
 interface Answer {
   readonly id: string

@@ -3,7 +3,7 @@ import { resolveEvaluators } from '#evaluators/registry.ts'
 import { repetitionOf } from '#evaluators/repetition.ts'
 import { endingOf, openEnd } from '#evaluators/truncation.ts'
 import { generator, shareShown } from './agreement.ts'
-import type { Rows } from './evaluators.ts'
+import type { Rows } from './labelled-rows.ts'
 
 interface Span {
   readonly type: string

@@ -2,7 +2,7 @@ import type { EvalCase, Evaluator, Score } from '#evaluators/evaluator.ts'
 import { resolveEvaluators } from '#evaluators/registry.ts'
 import { passHatK } from '#evaluators/reliability.ts'
 import { bootstrap, generator, shareShown } from './agreement.ts'
-import type { Rows } from './evaluators.ts'
+import type { Rows } from './labelled-rows.ts'
 
 interface Case {
   readonly id: string

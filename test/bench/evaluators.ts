@@ -7,6 +7,7 @@ import { measureRefusal } from './evaluators-refusal.ts'
 import { measureLeaks, measureLooping, measureTruncation } from './evaluators-text.ts'
 import { measureTime } from './evaluators-time.ts'
 import { measureToolUse } from './evaluators-tools.ts'
+import type { Rows } from './labelled-rows.ts'
 
 /**
  * What the evaluators without a judge are worth, against labels of people and programs: node test/bench/evaluators.ts DIR [NAME]
@@ -15,9 +16,6 @@ import { measureToolUse } from './evaluators-tools.ts'
  * agreement with 95 % intervals. The figures stand in docs/evaluators.md.
  */
 const [dir = '', only] = process.argv.slice(2)
-
-/** Rows of a JSON Lines file, plain or gzip. */
-export type Rows = (path: string) => Record<string, unknown>[]
 
 const measurements: Readonly<Record<string, { sets: readonly string[]; run: (rows: Rows) => Promise<void> | void }>> = {
   refusal: {

@@ -24,7 +24,7 @@ describe.each(engines())('reports on %s', (engine) => {
     await database.close()
   })
   beforeEach(async () => {
-    await sql`truncate routes, providers, decisions, feedback, shadow_calls, dataset_contents, proposals, api_keys cascade`.execute(
+    await sql`truncate routes, providers, decisions, feedback, shadow_calls, eval_scores, dataset_contents, proposals, api_keys cascade`.execute(
       database.db,
     )
     await seedRoute(database.db)
