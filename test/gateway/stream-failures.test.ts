@@ -55,6 +55,8 @@ beforeEach(async () => {
         aRoute('once', { models: ['one/a'], timeouts, retry: { attempts: 1 } }),
         aRoute('picky', { models: ['one/a'], timeouts, retry: { attempts: 3, on: ['rate_limit'] } }),
         aRoute('backed', { models: ['one/a'], fallbacks: ['two/b'], timeouts, retry: { attempts: 1 } }),
+        // Where the client must be the first to lose patience, however busy the machine is.
+        aRoute('unhurried', { models: ['one/a'], fallbacks: ['two/b'], retry: { attempts: 1 } }),
         aRoute('patient', { models: ['one/a'], fallbacks: ['two/b'], timeouts, retry: { attempts: 2 } }),
         ...['dead/c', 'nowhere/d', 'inside/e', 'keyless/f', 'odd/g'].map((model) =>
           aRoute(`${model.split('/')[0]}`, { models: [model], fallbacks: ['two/b'], timeouts, retry: { attempts: 1 } }),
@@ -165,7 +167,7 @@ describe('streams', () => {
       method: 'POST',
       signal: controller.signal,
       headers: { authorization: 'Bearer il-test-key-0123456789-0123456789' },
-      body: JSON.stringify({ model: 'backed', messages, stream: true }),
+      body: JSON.stringify({ model: 'unhurried', messages, stream: true }),
     })
     const reader = response.body?.getReader()
     await reader?.read()
@@ -188,7 +190,7 @@ describe('streams', () => {
       method: 'POST',
       signal: controller.signal,
       headers: { authorization: 'Bearer il-test-key-0123456789-0123456789' },
-      body: JSON.stringify({ model: 'backed', messages }),
+      body: JSON.stringify({ model: 'unhurried', messages }),
     })
     await until(() => first.calls.length === 1)
     controller.abort()
