@@ -19,9 +19,10 @@ import { wordDiff } from './word-diff.ts'
 
 /**
  * An address a link may have: http, https or a path of this site; anything else (javascript:, data:, //host) becomes "#".
+ * A path holds neither spaces nor controls: browsers take tabs and line ends out of it, and `/`, tab, `/host` is another host.
  */
 export function safeUrl(url: string): string {
-  if (/^\/(?![/\\])/.test(url)) return url
+  if (/^\/(?![/\\])[^\s\p{Cc}]*$/u.test(url)) return url
   return /^https?:\/\/[^\s]+$/i.test(url) ? url : '#'
 }
 

@@ -40,15 +40,28 @@
     return textOf(element) || element.title
   }
 
+  /** Of an element that is not named by what it holds. */
+  function nameOfRegion(element) {
+    const isNamed = element.hasAttribute('aria-label') || element.hasAttribute('aria-labelledby')
+    return isNamed ? nameOf(element) : ''
+  }
+
   const controls = 'a[href], button, summary, input:not([type="hidden"]), select, textarea'
 
   function checkNames() {
     for (const element of all(`${controls}, [role="img"], img, table, fieldset, [role="group"]`).filter(isExposed)) {
       if (nameOf(element) === '') fault('name', 'has no name', element)
     }
-    for (const element of all('section, nav, form[aria-label]').filter(isExposed)) {
+    for (const element of all('section, nav, form, article').filter(isExposed)) {
       const isNamed = element.hasAttribute('aria-label') || element.hasAttribute('aria-labelledby')
       if (isNamed && nameOf(element) === '') fault('name', 'its label is empty', element)
+    }
+    for (const kind of ['form', 'article']) {
+      const called = all(kind).filter(isExposed).map(nameOfRegion)
+      called.forEach((name, index) => {
+        if (called.length > 1 && (name === '' || called.indexOf(name) !== index))
+          fault('landmark', `two of ${kind} are called "${name}"`, all(kind).filter(isExposed)[index])
+      })
     }
     const navs = all('nav').filter(isExposed)
     const names = navs.map(nameOf)

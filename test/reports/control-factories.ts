@@ -205,6 +205,18 @@ export function controlPages(hostile: string): Readonly<Record<string, () => str
         aKeysView({ made: { name: 'nightly evals', role: 'author', secret: `ilk_author_${'Ab3'.repeat(14)}x` } }),
         { ...admin, title: 'Key made' },
       ),
+    'keys-refused': () =>
+      page(
+        'keys',
+        aKeysView({
+          form: {
+            ...aKeysView().form,
+            name: 'ines',
+            problem: 'Nothing was made: a key "ines" exists, or did; names of keys are never used again.',
+          },
+        }),
+        { ...admin, title: 'Keys' },
+      ),
     'keys-hostile': () =>
       page(
         'keys',

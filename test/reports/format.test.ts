@@ -131,6 +131,9 @@ describe('safeUrl', () => {
     'data:text/html,x',
     '//evil.example',
     '/\\evil.example',
+    '/\t/evil.example',
+    '/\n/evil.example',
+    '/ /evil.example',
     'vbscript:x',
     '',
   ])('turns %s into a dead link', (url) => {
