@@ -15,6 +15,7 @@ export const csvColumns = [
   'expectedToolCalls',
   'expect',
   'tags',
+  'cluster',
   'variables',
   'slice',
 ] as const

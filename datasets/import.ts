@@ -1,4 +1,4 @@
-import { parse as parseYaml } from 'yaml'
+import { parseDocument } from 'yaml'
 import { Collector, jsonFault, type ParsedItems, type Row, tooLong } from './collector.ts'
 import { decodeUpload } from './decode.ts'
 import { type Converted, ImportNotes, isFields, type UploadFormat } from './import-format.ts'
@@ -40,10 +40,24 @@ interface Sink {
 /** Aliases a YAML file may unfold: a few lines can otherwise become gigabytes. */
 const maxAliases = 100
 
+/**
+ * The value of a YAML 1.2 text. Tags of other programs (`!custom`) and YAML 1.1's own types are refused: what they stand for is
+ * no JSON, and the library would write what it makes of them, with the words of the file, to the log.
+ *
+ * @throws what is wrong, with its place
+ */
+function parseYaml(text: string): unknown {
+  const document = parseDocument(text, { merge: true, logLevel: 'error', stringKeys: true })
+  const [fault] = [...document.errors, ...document.warnings]
+  if (fault !== undefined) throw fault
+  if (document.directives?.yaml.version === '1.1') throw new Error('YAML 1.2 is needed: leave out the line %YAML 1.1')
+  return document.toJS({ maxAliasCount: maxAliases })
+}
+
 function readPromptfoo(text: string, isYaml: boolean, { collector, notes }: Sink): void {
   let value: unknown
   try {
-    value = isYaml ? parseYaml(text, { maxAliasCount: maxAliases, merge: true }) : JSON.parse(text)
+    value = isYaml ? parseYaml(text) : JSON.parse(text)
   } catch (error) {
     const line = isYaml ? lineOf(error) : 0
     collector.reportAt('', line, `not ${isYaml ? 'YAML' : 'JSON'}: ${isYaml ? yamlFault(error) : jsonFault(error)}`)
@@ -52,6 +66,11 @@ function readPromptfoo(text: string, isYaml: boolean, { collector, notes }: Sink
   const file = readPromptfooFile(value)
   if ('path' in file) {
     collector.reportAt(file.path, 0, file.message)
+    return
+  }
+  const around = findValueFault({ prompts: file.prompts, defaultTest: file.defaultTest })
+  if (around !== null) {
+    collector.reportAt(around.path, 0, around.message)
     return
   }
   for (const [index, test] of file.tests.entries()) {

@@ -65,6 +65,7 @@ export const itemSchema = {
       properties: Object.fromEntries(expectationNames.map((name) => [name, {}])),
     },
     tags: { type: 'array', maxItems: 50, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 100 } },
+    cluster: { type: 'string', minLength: 1, maxLength: 200 },
     variables: {
       type: 'object',
       maxProperties: 64,

@@ -17,6 +17,8 @@ export interface DatasetItem {
   /** What a right answer shows, by evaluator: `{refusal: 'refuse', factual: {facts: [...]}}`. That evaluator checks its shape. */
   readonly expect?: Readonly<Record<string, unknown>>
   readonly tags?: readonly string[]
+  /** What the item shares with others (a document, a conversation): their scores hang together, and statistics say so. */
+  readonly cluster?: string
   /** Values for the prompt of the route under test, as `interlock.variables` gives them live. */
   readonly variables?: Readonly<Record<string, string>>
   readonly slice?: Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { datasetDigest } from '#datasets/digest.ts'
 import { importItems } from '#datasets/import.ts'
 import { prepareUpload, toRows } from '#datasets/upload.ts'
@@ -135,6 +135,23 @@ describe('promptfoo files (C1)', () => {
     const bomb = new TextEncoder().encode(`${levels.join('\n')}\ntests: [{vars: {q: *a11}}]`)
     const result = await readUpload(bomb, { format: 'promptfoo', mediaType: 'application/yaml' })
     expect(result).toHaveProperty('problems')
+  })
+
+  it.each([
+    ['a tag of another program', 'tests: [{vars: {q: !!js/function "secret"}}]', /^not YAML/],
+    ['a tag of its own', 'tests: [{vars: !mine {q: secret}}]', /^not YAML/],
+    ['types of YAML 1.1', '%YAML 1.1\n---\ntests: [{vars: {q: !!binary c2VjcmV0}}]', /YAML 1\.2/],
+    ['a key that is no text', 'tests: [{vars: {? {secret: 1} : x}}]', /^not YAML/],
+    ['a test that holds itself', 'tests: [&a {vars: {q: x, b: *a}}]', /nested deeper/],
+    ['defaults that hold themselves', 'defaultTest: &a {vars: {q: *a}}\ntests: [{vars: {x: y}}]', /nested deeper/],
+    ['prompts that hold themselves', 'prompts: &a [*a]\ntests: [{vars: {x: y}}]', /nested deeper/],
+  ])('with %s are refused, and nothing of them is written to the log', (_title, text, message) => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    const found = problems(text, 'promptfoo', true)
+    expect(found[0]?.message).toMatch(message)
+    expect(JSON.stringify(found)).not.toContain('secret')
+    expect(warn).not.toHaveBeenCalled()
+    warn.mockRestore()
   })
 
   it('cannot reach a prototype', () => {

@@ -44,6 +44,7 @@ describe('JSONL upload (C1)', () => {
       expectedToolCalls: [{ name: 'look_up', arguments: {} }],
       expect: { refusal: 'answer', format: { words: 3 } },
       tags: ['edge', 'high-value'],
+      cluster: 'manual.pdf',
       slice: { language: 'en' },
     }
     expect(itemsOf(jsonl(item))).toEqual([item])
@@ -99,6 +100,8 @@ describe('JSONL upload (C1)', () => {
     ['context as text', { ...good, context: 'x' }, '/1/context', /must be array/],
     ['context of numbers', { ...good, context: [1] }, '/1/context/0', /must be string/],
     ['schema as text', { ...good, schema: '{}' }, '/1/schema', /must be object/],
+    ['cluster of wrong type', { ...good, cluster: 7 }, '/1/cluster', /must be string/],
+    ['empty cluster', { ...good, cluster: '' }, '/1/cluster', /fewer than 1/],
     ['tag twice', { ...good, tags: ['a', 'a'] }, '/1/tags', /duplicate/],
     ['slice of numbers', { ...good, slice: { n: 1 } }, '/1/slice/n', /must be string/],
     ['number line', '7', '/1', /must be object/],
@@ -217,6 +220,10 @@ describe('CSV upload (C1)', () => {
     expect(csv(text)).toEqual([
       { id: 'x', messages: good.messages, context: ['p', 'q'], schema: { type: 'object' }, slice: { language: 'de' } },
     ])
+  })
+
+  it('reads a cluster as it is written, a number too', () => {
+    expect(csv('id,prompt,cluster\nx,hi,7\ny,ho,\n').map(({ cluster }) => cluster)).toEqual(['7', undefined])
   })
 
   it('takes a passage that begins with a bracket as text', () => {
