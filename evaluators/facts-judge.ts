@@ -31,7 +31,8 @@ function setupFor(model: string, facts: readonly Fact[]): JudgeSetup<Statement> 
 
 /**
  * The weighted share of `must` facts that a judge finds stated, each with words that stand in the answer. A contradicted fact is not
- * stated; a stated `must_not` makes it 0. Facts it cannot tell are left out; when they weigh half or more there is no score.
+ * stated; a stated `must_not` makes it 0. Facts it cannot tell are left out; when they weigh half or more there is no score, nor where a
+ * `must_not`, or every `must`, is among them: what nobody saw is no pass.
  */
 export async function scoreFactsByJudge(
   judge: string,
@@ -96,7 +97,15 @@ function fromVerdicts(
     const reason = `states ${JSON.stringify(excerpt(forbidden.text, 60))}, which it must not`
     return { status: 'scored', value: 0, reason, details }
   }
+  const open = checked.find(({ must, verdict }) => !must && verdict === 'cannot_tell')
+  if (open) {
+    const reason = `the judge could not tell whether it states ${JSON.stringify(excerpt(open.text, 60))}, which it must not`
+    return { status: 'unscored', reason, details }
+  }
   const wanted = decided.filter(({ must }) => must)
+  if (wanted.length === 0 && facts.some(({ must }) => must)) {
+    return { status: 'unscored', reason: 'the judge could not tell for any fact that must be stated', details }
+  }
   const stated = wanted.filter(({ verdict }) => verdict === 'entailed')
   const contradicted = wanted.filter(({ verdict }) => verdict === 'contradicted').length
   const value = wanted.length === 0 ? 1 : weightOf(stated) / weightOf(wanted)

@@ -18,7 +18,7 @@ const fallbacks = ['none', 'word_f1'] as const
  */
 export const factual: EvaluatorKind = {
   name: 'factual',
-  codeVersion: 1,
+  codeVersion: 2,
   needsReference: true,
   configSchema: {
     type: 'object',

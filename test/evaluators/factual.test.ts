@@ -112,4 +112,24 @@ describe('factual by a judge', () => {
     const open = await run([entry('f1', 'cannot_tell'), entry('f2', 'absent')])
     expect(open.score).toMatchObject({ status: 'unscored' })
   })
+
+  it('gives no score where it could not tell about what must not be said, or about all that must', async () => {
+    const mixed = [
+      { text: 'Ray was made in Berkeley.', weight: 1 },
+      { text: 'It is closed source.', must: false, weight: 0.5 },
+    ]
+    const judged = async (facts: unknown[], criteria: unknown[]) => {
+      const chat = async () => ({ text: JSON.stringify({ criteria }), finishReason: 'stop', costMicroUsd: 5 })
+      const fields = aCase({ output: 'Ray comes from Berkeley.' })
+      return evaluator('factual', { mode: 'llm', judge: 'x/judge', facts }).score(fields, tools(chat))
+    }
+    const stated = entry('f1', 'entailed', 'Ray comes from Berkeley')
+    expect(await judged(mixed, [stated, entry('f2', 'absent')])).toMatchObject({ status: 'scored', value: 1 })
+    expect(await judged(mixed, [stated, entry('f2', 'cannot_tell')])).toMatchObject({ status: 'unscored' })
+    const [must, mustNot] = mixed
+    const heavy = [must, { ...mustNot, weight: 5 }]
+    expect(await judged(heavy, [entry('f1', 'cannot_tell'), entry('f2', 'absent')])).toMatchObject({
+      status: 'unscored',
+    })
+  })
 })
