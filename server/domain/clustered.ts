@@ -27,6 +27,8 @@ export interface ClusteredMean {
 }
 
 const level = 0.975
+/** The same quantile of the normal distribution. */
+const normalReach = 1.959964
 
 export function clusterSums(
   differences: readonly { readonly value: number; readonly cluster: string | null }[],
@@ -54,30 +56,54 @@ export function clusterSums(
  * doi:10.1093/biomet/73.1.13, with the usual small-sample factor; Miller, "Adding Error Bars to Evals", arXiv 2411.00640,
  * sec. 2.2). With clusters of one it is the paired t interval. Assumes independent clusters.
  *
+ * Clusters that all show the same have no spread to estimate an error from: then the bound is on the share of clusters that would
+ * have shown anything else (`allAlike`), so that two equal losses are no proof.
+ *
  * @returns null without a pair
  */
 export function clusteredMean(sums: ClusterSums): ClusteredMean | null {
-  const { groups, pairs, sum, squares, cross, sizes } = sums
+  const { groups, pairs, sum } = sums
   if (pairs === 0) return null
   const mean = sum / pairs
   if (groups < 2) return { mean, standardError: null, interval: null, pValue: null, detectable: null }
-  const spread = Math.max(0, squares - 2 * mean * cross + mean * mean * sizes)
-  const standardError = Math.sqrt((groups / (groups - 1)) * spread) / pairs
+  const standardError = errorOf(sums)
+  if (standardError < dust) return allAlike(mean, groups)
   const reach = studentQuantile(level, groups - 1)
   const half = reach * standardError
   return {
     mean,
     standardError,
     interval: [Math.max(-1, mean - half), Math.min(1, mean + half)],
-    pValue: pOf(mean, standardError, groups - 1),
+    pValue: Math.min(1, 2 * (1 - studentProbability(Math.abs(mean) / standardError, groups - 1))),
     detectable: (reach + powerQuantile) * standardError,
   }
 }
 
-function pOf(mean: number, standardError: number, freedom: number): number {
-  // Sums of sums leave dust: below it there is no difference to test.
-  if (standardError < 1e-12) return Math.abs(mean) < 1e-9 ? 1 : 0
-  return Math.min(1, 2 * (1 - studentProbability(Math.abs(mean) / standardError, freedom)))
+/** Sums of sums leave dust: below it there is no spread. */
+const dust = 1e-7
+/** Mean number of clusters hit with which a sign test at 0.05 (six of six) has 80 % power. */
+const clustersForPower = 7.906
+
+function errorOf({ groups, pairs, sum, squares, cross, sizes }: ClusterSums): number {
+  const mean = sum / pairs
+  const spread = Math.max(0, squares - 2 * mean * cross + mean * mean * sizes)
+  return Math.sqrt((groups / (groups - 1)) * spread) / pairs
+}
+
+/**
+ * All of `groups` clusters show `mean`. With 95 % confidence at most a share q = 1 - 0.05^(1/groups) of all clusters shows anything
+ * else, at worst -1 or 1 (Clopper-Pearson at 0). "No difference" needs a share |mean| / (1 + |mean|) of such clusters, none of which was
+ * seen: p = 2 (1 + |mean|)^-groups, for a mean of 1 that of the sign test.
+ */
+function allAlike(mean: number, groups: number): ClusteredMean {
+  const other = 1 - 0.05 ** (1 / groups)
+  return {
+    mean,
+    standardError: other / normalReach,
+    interval: [Math.max(-1, mean - other * (1 + mean)), Math.min(1, mean + other * (1 - mean))],
+    pValue: Math.abs(mean) < dust ? 1 : Math.min(1, 2 * (1 + Math.abs(mean)) ** -groups),
+    detectable: Math.min(1, clustersForPower / groups),
+  }
 }
 
 /**
@@ -93,7 +119,7 @@ export function clusteringOf(
   const squares = differences.reduce((total, { value }) => total + value * value, 0)
   const mean = sum / pairs
   const independent = (squares / pairs - mean * mean) / (pairs - 1)
-  const error = clusteredMean(sums)?.standardError ?? 0
+  const error = errorOf(sums)
   const whole = sizes / pairs
   return { groups, designEffect: independent <= 1e-12 ? whole : Math.max(1, (error * error) / independent) }
 }
@@ -153,7 +179,7 @@ export function postStratify(strata: readonly Stratum[]): PostStratified | null 
     const error = difference?.standardError ?? null
     variance = error === null || variance === null ? null : variance + w * w * error * error
   }
-  const half = variance === null ? null : 1.959964 * Math.sqrt(variance)
+  const half = variance === null ? null : normalReach * Math.sqrt(variance)
   const uncovered = strata
     .filter((stratum) => stratum.difference === null && stratum.share > 0)
     .map(({ name, share }) => ({ name, share: share / total }))

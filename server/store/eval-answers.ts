@@ -203,7 +203,7 @@ export interface PairQuery {
 export async function readPairs(db: Db, query: PairQuery): Promise<AnswerPair[]> {
   const { runId, candidate } = query
   const { rows } = await sql<{ cluster: string | null; outcomes: Record<string, Outcome> }>`
-    select coalesce(i.item ->> 'cluster', i.item -> 'slice' ->> 'cluster',
+    select coalesce('named ' || coalesce(i.item ->> 'cluster', i.item -> 'slice' ->> 'cluster'),
         case when r.repeats > 1 then a.position::text end) as cluster,
       json_object_agg(a.target, json_build_object(
       'values', (case when a.status = 'answered' then jsonb_build_object('error_rate', 0, 'latency_ms', a.latency_ms)

@@ -78,7 +78,7 @@ async function readSums(db: Db, { id, sha256, pair }: PairedRun): Promise<SumRow
   const { rows } = await sql<SumRow>`
     with paired as (${pairedScores(id, pair)}), labelled as (
       select p.evaluator, p.b, p.c, p.c - p.b as d, l.dimension, l.slice,
-        coalesce(i.item ->> 'cluster', i.item -> 'slice' ->> 'cluster', p.position::text) as cluster
+        coalesce('named ' || coalesce(i.item ->> 'cluster', i.item -> 'slice' ->> 'cluster'), p.position::text) as cluster
       from paired p join dataset_items i on i.sha256 = ${sha256} and i.position = p.position
       cross join lateral (
         select case when jsonb_typeof(i.item -> 'tags') = 'array' then i.item -> 'tags' else '[]' end as list

@@ -49,6 +49,34 @@ describe('means of clustered differences (C8)', () => {
     expect(clusteredMean(one)).toMatchObject({ mean: 0.3, interval: null, pValue: null, detectable: null })
   })
 
+  it('take two equal losses for no proof, and a hundred for one', () => {
+    const all = (count: number, value: number) =>
+      clusteredMean(clusterSums(Array.from({ length: count }, (_, i) => ({ value, cluster: `${i}` }))))
+    // R: binom.test(2, 2)$p.value = 0.5, binom.test(6, 6)$p.value = 0.03125
+    expect(all(2, -1)?.pValue).toBeCloseTo(0.5, 10)
+    expect(all(6, 1)?.pValue).toBeCloseTo(0.03125, 10)
+    expect(all(2, -1)?.interval?.[1]).toBeGreaterThan(0)
+    expect(all(100, -1)?.interval?.[1]).toBeLessThan(-0.9)
+    // R: binom.test(0, 20, alternative = "less")$conf.int = 0 to 0.1391
+    expect(all(20, 0)).toMatchObject({ pValue: 1, interval: [expect.closeTo(-0.1391, 4), expect.closeTo(0.1391, 4)] })
+    // 0.1 is no binary fraction: what sums leave of it is no spread.
+    expect(all(3, 1 - 0.9)?.pValue).toBe(1)
+    expect(all(3, 1 - 0.9)?.detectable).toBe(1)
+  })
+
+  it('hold a difference of all or nothing as often as they say', () => {
+    // Most losses are 0, one in 40 is 1: half of the suites of 20 show nothing at all.
+    const rate = 1 / 40
+    let [covered, weight] = [0, 0.975 ** 20]
+    for (let lost = 0; lost <= 20; lost += 1) {
+      const list = Array.from({ length: 20 }, (_, i) => (i < lost ? -1 : 0))
+      const [low, high] = clusteredMean(clusterSums(alone(list)))?.interval ?? [0, 0]
+      if (low <= -rate && -rate <= high) covered += weight
+      weight *= ((20 - lost) / (lost + 1)) * (rate / (1 - rate))
+    }
+    expect(covered).toBeGreaterThan(0.95)
+  })
+
   it('are surer of nothing in a gate where pairs hang together: what passes alone is left open in few clusters', () => {
     const policy: OfflinePolicy = { gates: [{ metric: 'exact', maxDrop: 0.05 }], alpha: 0.05, maxMissing: 0.05 }
     const pair = (i: number, cluster: string | null): OutcomePair => ({

@@ -43,6 +43,9 @@ describe('the comparison of an eval report (C8)', () => {
     expect(together?.detectable).toBeGreaterThan(2 * (alone?.detectable ?? Number.NaN))
     expect(alone?.interval?.[1]).toBeLessThan(0)
     expect(together?.interval?.[1]).toBeGreaterThan(0)
+    // The item's own field says the same; a cluster named like another item's position is not that item.
+    const own = sql`case when position < 150 then jsonb_build_object('cluster', (150 + position / 15)::text) else '{}' end`
+    expect((await report(seeded, own)).comparisons[0]).toMatchObject({ pairs: 300, clusters: 160 })
   })
 
   it('corrects the slices for how many were looked at', async () => {
