@@ -228,14 +228,24 @@ export async function readPairs(db: Db, query: PairQuery): Promise<AnswerPair[]>
   })
 }
 
-/** The baseline's value under a pairwise evaluator is what is left of 1 by the very target it is compared with. */
+/**
+ * The baseline's value under a pairwise evaluator is what is left of 1 by the very target it is compared with; whoever gave no
+ * answer has lost to one that did.
+ */
 function mirrored(baseline: Outcome | null, other: Outcome | null, pairwise: readonly string[]): Outcome | null {
   if (baseline === null || pairwise.length === 0) return baseline
-  const won = pairwise.flatMap((name) => {
-    const value = other?.values[name]
-    return value === undefined ? [] : [[name, 1 - value] as const]
-  })
-  return { ...baseline, values: { ...baseline.values, ...Object.fromEntries(won) } }
+  const values = { ...baseline.values }
+  const missing = { ...baseline.missing }
+  for (const name of pairwise) {
+    // What is stored for the baseline is of its pair with the candidate: a path's pair may lack what that one has.
+    delete values[name]
+    delete missing[name]
+    const [value, why] = [other?.values[name], other?.missing[name]]
+    if (value !== undefined) values[name] = 1 - value
+    else if (other?.values['error_rate'] === 1 && baseline.values['error_rate'] === 0) values[name] = 1
+    else if (why !== undefined) missing[name] = why
+  }
+  return { ...baseline, values, missing }
 }
 
 function answerRecord({ place, answer, isScored }: AnsweredItem) {

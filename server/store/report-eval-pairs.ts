@@ -123,15 +123,24 @@ const taskTags = [
   'reasoning',
 ]
 
-/** What the baseline's second answers differ by from its first: mean squares per evaluator. */
+/**
+ * What the baseline's second answers differ by from its first: mean squares per evaluator. A comparison's value is the second
+ * answer's against the first, whose own is what is left of 1: the one stored for it is against the candidate's.
+ */
 async function readNoise(
   db: Db,
   { id, pair, noise }: PairedRun,
 ): Promise<ReadonlyMap<string, { readonly pairs: number; readonly meanSquare: number }>> {
   if (noise === null) return new Map()
   const { rows } = await sql<{ evaluator: string; pairs: number; meanSquare: number }>`
-    select evaluator, count(*)::int as pairs, avg((c - b) * (c - b))::float8 as "meanSquare"
-    from (${pairedScores(id, { baseline: pair.baseline, candidate: noise })}) p group by evaluator`.execute(db)
+    select p.evaluator, count(*)::int as pairs, avg(power(p.c - case when s.is_pair then 1 - p.c else p.b end, 2))::float8
+      as "meanSquare"
+    from (${pairedScores(id, { baseline: pair.baseline, candidate: noise })}) p
+    left join (
+      select evaluator, bool_or(details ->> 'mode' = 'pairwise') as is_pair from eval_scores
+      where run_id = ${id} and target = ${noise} and status = 'scored' group by evaluator
+    ) s on s.evaluator = p.evaluator
+    group by p.evaluator`.execute(db)
   return new Map(rows.map((row) => [row.evaluator, row]))
 }
 
