@@ -3,6 +3,12 @@ import type { Database } from '#store/database.ts'
 import { readSpent } from '#store/eval-answers.ts'
 import type { EvalRunHead } from '#store/eval-work.ts'
 
+/** What the judges of one piece may still spend. */
+interface PieceBudget extends JudgeBudget {
+  /** Its scores are stored, and their cost is counted in the run's row. */
+  stored(): void
+}
+
 /**
  * Keeps a run below what it may cost. Spending is counted in the run's row, over all its workers; what is under way here is
  * counted as if each piece cost as much as the dearest so far. An answer without a price ends a capped run at once: an
@@ -13,6 +19,11 @@ export class CostCap {
   readonly #run: Pick<EvalRunHead, 'id' | 'maxCostMicroUsd'>
   #dearest = 0
   #underWay = 0
+  /** Spent as far as is known here: by all workers at the last look, and by judges here since. */
+  #known = 0
+  /** Paid to judges whose scores are not stored yet. */
+  #unstored = 0
+  #hasRefusedJudge = false
   #reason: string | null = null
 
   constructor(db: Database, run: Pick<EvalRunHead, 'id' | 'maxCostMicroUsd'>) {
@@ -23,6 +34,11 @@ export class CostCap {
   /** Why the run may not go on; null: it may. */
   get reason(): string | null {
     return this.#reason
+  }
+
+  /** True when a judge was not asked for want of money: the scores are not what they would have been. */
+  get hasRefusedJudge(): boolean {
+    return this.#hasRefusedJudge
   }
 
   /** Other work begins, whose pieces cost something else. */
@@ -36,6 +52,7 @@ export class CostCap {
     if (this.#reason !== null) return 0
     if (cap === null) return wanted
     const spent = await readSpent(this.#db, this.#run.id)
+    this.#known = spent + this.#unstored
     const left = cap - spent - this.#underWay * this.#dearest
     if (this.#dearest === 0)
       return left > 0 ? Math.max(0, Math.min(wanted, 1 - this.#underWay)) : this.#stop(cap, spent)
@@ -44,12 +61,24 @@ export class CostCap {
     return this.#underWay > 0 ? 0 : this.#stop(cap, spent)
   }
 
-  /** For judges: once the cap is reached none is asked, and one without a price ends a capped run. */
-  judgeBudget(): JudgeBudget {
+  /** For the judges of one piece: once the cap is reached none is asked, and one without a price ends a capped run. */
+  judgeBudget(): PieceBudget {
+    let own = 0
     return {
-      refusal: () => this.#reason,
+      refusal: () => {
+        const reason = this.#reason ?? this.#reached()
+        if (reason !== null) this.#hasRefusedJudge = true
+        return reason
+      },
       spent: (costMicroUsd) => {
         if (costMicroUsd === null) this.saw(undefined, 'a judge')
+        own += costMicroUsd ?? 0
+        this.#known += costMicroUsd ?? 0
+        this.#unstored += costMicroUsd ?? 0
+      },
+      stored: () => {
+        this.#unstored -= own
+        own = 0
       },
     }
   }
@@ -69,6 +98,12 @@ export class CostCap {
   /** A piece is stored, and its cost counted in the run's row. */
   end(): void {
     this.#underWay -= 1
+  }
+
+  #reached(): string | null {
+    const cap = this.#run.maxCostMicroUsd
+    if (cap !== null && this.#known >= cap) this.#reason = `the cap of $${usd(cap)} is reached; judges are not asked`
+    return this.#reason
   }
 
   #stop(cap: number, spent: number): number {

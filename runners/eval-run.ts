@@ -50,14 +50,15 @@ export async function workOnEvalRun(deps: RunnerDeps, runId: string, ending?: Ab
     clearInterval(renewal)
   }
   const isCompleted = await finish(deps, run, work.cap)
-  if (isCompleted && !ending?.aborted) await watchJudges(deps, run.id, resolved.evaluators)
+  if (isCompleted && !ending?.aborted) await watchJudges(deps, run, resolved.evaluators)
 }
 
 /** @returns true for the one worker that has completed the run */
 async function finish(deps: RunnerDeps, run: EvalRunHead, cap: CostCap): Promise<boolean> {
   const { db, clock, ring } = deps.rollout
   const progress = await readProgress(db, run.id)
-  const isDone = progress.pending === 0 && progress.unscored === 0
+  // What judges were not paid for is no evidence, also where nothing is left to do.
+  const isDone = progress.pending === 0 && progress.unscored === 0 && !cap.hasRefusedJudge
   if (!isDone && cap.reason === null) return false
   await refreshEvalStatistics(db)
   const summary = await summarise(db, run.id)

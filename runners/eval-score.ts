@@ -34,15 +34,14 @@ export async function scoreRemaining(deps: RunnerDeps, work: RunWork): Promise<v
     return claimed
   }
   await runPool(deps.evalConcurrency, take, async (entry) => {
-    const tools = {
-      ...toolsFor(deps, entry.repeat),
-      ...(run.maxCostMicroUsd !== null && { budget: cap.judgeBudget() }),
-    }
+    const budget = cap.judgeBudget()
+    const tools = { ...toolsFor(deps, entry.repeat), ...(run.maxCostMicroUsd !== null && { budget }) }
     const scored = await scoreItem(run, entry, evaluators, tools)
     const costs = scored.flatMap((answer) => answer.scores.map((score) => score.costMicroUsd ?? 0))
     const cost = costs.reduce((sum, one) => sum + one, 0)
     cap.saw(cost, null)
     await writer.put(scored)
+    budget.stored()
     cap.end()
   })
 }

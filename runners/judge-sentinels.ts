@@ -1,5 +1,7 @@
 import type { DatasetItem } from '#datasets/item.ts'
-import type { Evaluator, Score, Tools } from '#evaluators/evaluator.ts'
+import type { Evaluator, JudgeBudget, Score, Tools } from '#evaluators/evaluator.ts'
+import { readSpent } from '#store/eval-answers.ts'
+import type { EvalRunHead } from '#store/eval-work.ts'
 import {
   freezeSentinels,
   readSentinelCase,
@@ -17,14 +19,20 @@ const atOnce = 4
 /**
  * Watches the judges of a run that has just ended: the same frozen cases are judged again, without kept replies, so that a
  * judge that has changed behind its name is seen. The first run of an evaluator version freezes them. Evidence about the judge,
- * not about the run: a failure here is logged and changes nothing.
+ * not about the run: a failure here is logged and changes nothing. Of a run with a cap only what is left of it is spent.
  */
-export async function watchJudges(deps: RunnerDeps, runId: string, evaluators: readonly Evaluator[]): Promise<void> {
-  const { log } = deps.rollout
+export async function watchJudges(
+  deps: RunnerDeps,
+  run: Pick<EvalRunHead, 'id' | 'maxCostMicroUsd'>,
+  evaluators: readonly Evaluator[],
+): Promise<void> {
+  const { db, log } = deps.rollout
+  const { id: runId, maxCostMicroUsd: cap } = run
+  const budget = cap === null ? null : rest(cap - (await readSpent(db, runId)))
   for (const evaluator of evaluators) {
     if (!evaluator.usesJudge) continue
     try {
-      await watch(deps, runId, evaluator)
+      await watch(deps, { runId, budget }, evaluator)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       log.warn({ runId, evaluator: evaluator.name, reason }, 'the frozen cases of a judge could not be judged again')
@@ -32,7 +40,24 @@ export async function watchJudges(deps: RunnerDeps, runId: string, evaluators: r
   }
 }
 
-async function watch(deps: RunnerDeps, runId: string, evaluator: Evaluator): Promise<void> {
+interface Watch {
+  readonly runId: string
+  /** null: no cap. */
+  readonly budget: JudgeBudget | null
+}
+
+function rest(microUsd: number): JudgeBudget {
+  let left = microUsd
+  return {
+    refusal: () => (left > 0 ? null : 'the cap of the run is reached'),
+    spent: (costMicroUsd) => {
+      // A judge without a price cannot be held by a cap.
+      left = costMicroUsd === null ? 0 : left - costMicroUsd
+    },
+  }
+}
+
+async function watch(deps: RunnerDeps, { runId, budget }: Watch, evaluator: Evaluator): Promise<void> {
   const { db, clock, log } = deps.rollout
   const version = { evaluator: evaluator.name, version: evaluator.version }
   const sentinels = await readSentinels(db, version)
@@ -41,16 +66,24 @@ async function watch(deps: RunnerDeps, runId: string, evaluator: Evaluator): Pro
     return
   }
   for (let from = 0; from < sentinels.length; from += atOnce) {
-    await Promise.all(sentinels.slice(from, from + atOnce).map((sentinel) => again(deps, runId, evaluator, sentinel)))
+    if (budget !== null && budget.refusal() !== null) break
+    await Promise.all(
+      sentinels.slice(from, from + atOnce).map((sentinel) => again(deps, { runId, budget }, evaluator, sentinel)),
+    )
   }
   log.debug({ runId, ...version, cases: sentinels.length }, 'the frozen cases of a judge were judged again')
 }
 
-async function again(deps: RunnerDeps, runId: string, evaluator: Evaluator, sentinel: Sentinel): Promise<void> {
+async function again(
+  deps: RunnerDeps,
+  { runId, budget }: Watch,
+  evaluator: Evaluator,
+  sentinel: Sentinel,
+): Promise<void> {
   const { db, clock } = deps.rollout
   const frozen = await readSentinelCase(db, sentinel, evaluator.name)
-  const score =
-    frozen === null ? null : await settle(judge(evaluator, frozen, { chat: deps.chat, random: deps.random }))
+  const tools = { chat: deps.chat, random: deps.random, ...(budget !== null && { budget }) }
+  const score = frozen === null ? null : await settle(judge(evaluator, frozen, tools))
   const cost = score?.details?.['costMicroUsd']
   await storeRetest(db, {
     evaluator: evaluator.name,

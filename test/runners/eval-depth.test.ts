@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DatasetItem } from '#datasets/item.ts'
-import type { Outcome } from '#domain/evidence.ts'
-import type { ChatPort } from '#evaluators/evaluator.ts'
 import { workOnEvalRun } from '#runners/eval-run.ts'
 import type { RunnerDeps } from '#runners/runner-deps.ts'
 import { inTransaction, json } from '#store/database.ts'
@@ -10,7 +8,6 @@ import { claimUnscored } from '#store/eval-claims.ts'
 import type { EvalSummary } from '#store/eval-summary.ts'
 import { readFunnel } from '#store/eval-summary.ts'
 import { insertEvalRun, type NewEvalRun } from '#store/eval-work.ts'
-import { readEvalRunView } from '#store/report-view-eval-run.ts'
 import { engines, type TestDatabase, testDatabase } from '#test/support/database.ts'
 import { rolloutDeps } from '#test/support/factories.ts'
 
@@ -341,49 +338,5 @@ describe.each(engines())('eval runs in depth on %s (C7)', (engine) => {
       expect(Number(run.spent_micro_usd)).toBe(0)
       expect(run.summary?.digest).toBe((await read(first)).summary?.digest)
     })
-  })
-
-  test('a comparison is read against the target compared, and its noise from the second answers alone (C8)', async () => {
-    const evaluators = [{ name: 'llm_judge', config: { judge: 'p/j', mode: 'pairwise' } }]
-    const id = await plan({
-      evaluators,
-      targets: [
-        { kind: 'baseline', label: 'baseline', model: 'p/a' },
-        { kind: 'candidate', label: 'candidate', model: 'p/b' },
-        { kind: 'path', label: 'path', model: 'p/c' },
-        { kind: 'noise', label: 'again', model: 'p/a' },
-      ],
-    })
-    const words: Record<string, string> = { baseline: 'plain', again: 'plain', candidate: 'better', path: 'worse' }
-    const quality = ['worse', 'plain', 'better']
-    const complete: ChatPort['complete'] = async ({ messages }) => {
-      const text = messages.map(({ content }) => String(content)).join('\n')
-      const [first = -1, second = -1] = ['response_1', 'response_2'].map((label) =>
-        quality.indexOf(new RegExp(`<<<${label} \\w+>>>\\n(\\w+)`).exec(text)?.[1] ?? ''),
-      )
-      const verdict = first === second ? 'tie' : first > second ? 'response_1' : 'response_2'
-      const reply = { criteria: [{ id: 'better', evidence: [], reasoning: 'seen', verdict }] }
-      return { text: JSON.stringify(reply), finishReason: 'stop', costMicroUsd: 1 }
-    }
-    const silent = new Set(['candidate item-0', 'path item-1'])
-    const answer: RunnerDeps['callTarget'] = async (target, item) =>
-      silent.has(`${target.label} ${item.id}`)
-        ? anAnswer('', { output: null, errorClass: 'timeout', error: 'no answer' })
-        : anAnswer(words[target.label] ?? '')
-    await workOnEvalRun(deps(answer, { chat: { complete } }), id)
-    const pairwise = ['llm_judge']
-    const value = (outcome: Outcome | null | undefined) => outcome?.values['llm_judge']
-    const won = await readPairs(database.db, { runId: id, candidate: 1, pairwise })
-    expect(won.slice(1).map((pair) => [value(pair.baseline), value(pair.candidate)])).toEqual(
-      Array.from({ length: itemCount - 1 }, () => [0, 1]),
-    )
-    // No answer has lost to one that is there: nothing is missing on the other side.
-    expect(won[0]?.baseline).toMatchObject({ values: { llm_judge: 1 }, missing: {} })
-    expect(won[0]?.candidate).toEqual({ values: { error_rate: 1 }, missing: {} })
-    const lost = await readPairs(database.db, { runId: id, candidate: 2, pairwise })
-    expect(lost.map((pair) => value(pair.baseline))).toEqual(Array.from({ length: itemCount }, () => 1))
-    expect(lost[0]?.candidate?.values).toMatchObject({ llm_judge: 0 })
-    const view = await readEvalRunView(database.db, id)
-    expect(view?.comparisons).toMatchObject([{ evaluator: 'llm_judge', difference: 1, noiseBand: 0 }])
   })
 })

@@ -64,7 +64,11 @@ describe.each(engines())('judges of eval runs on %s (C4)', (engine) => {
     return { asked, chat: { complete } }
   }
 
-  async function run(of: ReturnType<typeof judge>, answer: (item: DatasetItem, model: string) => string) {
+  async function run(
+    of: ReturnType<typeof judge>,
+    answer: (item: DatasetItem, model: string) => string,
+    maxCostMicroUsd?: number,
+  ) {
     runs += 1
     rig.pass(1_000)
     const id = `run-${runs}`
@@ -76,6 +80,7 @@ describe.each(engines())('judges of eval runs on %s (C4)', (engine) => {
       insertEvalRun(tx, {
         ...{ id, proposalId: null, datasetName: 'd', datasetVersion: 1, targets, evaluators, by: 'ada' },
         at: rig.deps.clock.nowMs(),
+        ...(maxCostMicroUsd !== undefined && { maxCostMicroUsd }),
       }),
     )
     const catalogue = async () => ({ models: new Map(), providers: new Map() })
@@ -117,6 +122,14 @@ describe.each(engines())('judges of eval runs on %s (C4)', (engine) => {
     expect(driftOf(retests)).toMatchObject({ retests: sentinelCount, flips: { count: 0 }, hasDrifted: false })
     const [known] = await readJudgesOfRun(database.db, id)
     expect(known).toMatchObject({ costMicroUsd: 0, drift: { retests: sentinelCount, hasDrifted: false } })
+  })
+
+  test('of a run with a cap the watch spends what is left, and no more (C7)', async () => {
+    const capped = judge(even)
+    // 80 answers at 1 and kept replies leave 45; four cases are judged at once, at 10 each.
+    await run(capped, byNumber, 2 * itemCount + 45)
+    expect(capped.asked.length).toBeGreaterThanOrEqual(5)
+    expect(capped.asked.length).toBeLessThanOrEqual(8)
   })
 
   test('a judge that has changed behind its name is seen, though its kept replies say what they said', async () => {
