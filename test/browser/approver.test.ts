@@ -11,6 +11,7 @@ import { errorHandler } from '#http/error-handler.ts'
 import { requestContext } from '#http/request-context.ts'
 import { securityHeaders } from '#http/security-headers.ts'
 import { appendTimeline } from '#store/proposal-timeline.ts'
+import { findFaults } from '#test/browser/accessibility.ts'
 import { chromiumPath, launchChromium } from '#test/browser/chromium.ts'
 import { seedEvalRun } from '#test/store/report-seed.ts'
 import { type ControlRig, controlRig, listen } from '#test/support/control.ts'
@@ -205,6 +206,10 @@ describe.skipIf(path === null)('an approver in a browser (E1, E3, D9)', () => {
     const open = await copy.locator('details[open]').count()
     await copy.locator('details:not([open]) > summary').first().click()
     expect(await copy.locator('details[open]').count()).toBe(open + 1)
+    for (const width of [1280, 320]) {
+      await copy.setViewportSize({ width, height: 800 })
+      expect(await findFaults(copy)).toEqual([])
+    }
     await context.close()
   }
 })
