@@ -46,7 +46,8 @@ export async function scoreByJudge(
   passages: readonly string[],
   tools: Tools,
 ): Promise<Score> {
-  const claims = extractClaims(evalCase.output).claims.slice(0, maxClaims)
+  const all = extractClaims(evalCase.output).claims
+  const claims = all.slice(0, maxClaims)
   if (claims.length === 0)
     return { status: 'not_applicable', reason: 'the answer makes no statement that can be checked' }
   const { judge, secondJudge } = judging
@@ -72,7 +73,8 @@ export async function scoreByJudge(
     spend,
     costMicroUsd: spend.costMicroUsd,
   }
-  return fromVerdicts({ claims, verdicts: first.verdicts, opinions, passages, by: judging.by }, base)
+  const unseen = all.length - claims.length
+  return fromVerdicts({ claims, unseen, verdicts: first.verdicts, opinions, passages, by: judging.by }, base)
 }
 
 interface Material {
@@ -171,6 +173,8 @@ function checkSupport(
 
 interface Judged {
   readonly claims: readonly Claim[]
+  /** Claims beyond the most that are asked about. */
+  readonly unseen: number
   readonly verdicts: readonly CriterionVerdict<Support>[]
   /** What the second judge says, by index of the claim. */
   readonly opinions: ReadonlyMap<number, Support>
@@ -179,7 +183,7 @@ interface Judged {
 }
 
 function fromVerdicts(
-  { claims, verdicts, opinions, passages, by }: Judged,
+  { claims, unseen, verdicts, opinions, passages, by }: Judged,
   base: Readonly<Record<string, unknown>>,
 ): Score {
   const checked = claims.map(({ text, start, end }, index) => {
@@ -205,5 +209,15 @@ function fromVerdicts(
   }
   const reason = `${supported.length} of ${decided.length} statements supported by the context`
   const share = supported.length / decided.length
-  return { status: 'scored', value: by === 'mean' ? share : Math.floor(share), reason, details }
+  if (by === 'mean') return { status: 'scored', value: share, reason, details }
+  // One statement nobody could tell about is one too many where all must hold; one that does not hold decides alone.
+  const open = checked.length - decided.length + unseen
+  if (share === 1 && open > 0) {
+    return {
+      status: 'unscored',
+      reason: `${reason}; ${open} more statements are undecided, and all must hold`,
+      details,
+    }
+  }
+  return { status: 'scored', value: Math.floor(share), reason, details }
 }

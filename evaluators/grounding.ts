@@ -22,7 +22,7 @@ const maxContextLength = 1_000_000
  */
 export const grounding: EvaluatorKind = {
   name: 'grounding',
-  codeVersion: 3,
+  codeVersion: 4,
   needsReference: false,
   configSchema: {
     type: 'object',

@@ -10,9 +10,8 @@ import type { CompiledSchema } from './schema-compile.ts'
 
 /** Longest wait for one reply; the port's own timeouts are shorter. */
 const replyLimitMs = 110_000
-const maxReplyTokens = 4_096
-/** Reduces the noise of a judge's verdicts; does not remove it. */
-const temperature = 0
+/** Part of the version of every evaluator that asks a judge. Temperature 0 reduces the noise of verdicts; it does not remove it. */
+export const judgeParameters = { temperature: 0, maxTokens: 4_096 } as const
 /** Longest question in characters: beyond it a judge would see only part of it. */
 export const maxQuestionLength = 400_000
 
@@ -48,7 +47,7 @@ export async function askJudge<Verdict>(question: JudgeQuestion<Verdict>, tools:
     const reason = `too long for a judge: more than ${maxQuestionLength} characters`
     return { kind: 'unscored', reason, spend: noSpend }
   }
-  const key = questionKey(question, { temperature, maxTokens: maxReplyTokens }, tools.repeat ?? 0)
+  const key = questionKey(question, judgeParameters, tools.repeat ?? 0)
   const kept = await keptReply(tools, key, question.model)
   const again = kept === null ? null : readReply(kept, question)
   if (again !== null && 'verdict' in again) {
@@ -112,8 +111,7 @@ async function callJudge<V>(question: JudgeQuestion<V>, messages: readonly Messa
       model: question.model,
       messages: [...messages],
       responseFormat: responseFormat(question),
-      temperature,
-      maxTokens: maxReplyTokens,
+      ...judgeParameters,
     }
     const reply = await Promise.race([tools.chat.complete(request), late])
     const text = typeof reply.text === 'string' ? reply.text : ''

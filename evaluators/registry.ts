@@ -9,6 +9,7 @@ import { format } from './format.ts'
 import { grounding } from './grounding.ts'
 import { jsonFields } from './json-fields.ts'
 import { jsonValidity } from './json-validity.ts'
+import { judgeParameters } from './judge-protocol.ts'
 import type { ConfigProblem, ConfiguredKind, EvaluatorKind } from './kind.ts'
 import { language } from './language.ts'
 import { length } from './length.ts'
@@ -141,12 +142,13 @@ function configMessage(keyword: string, params: Record<string, unknown>, message
 }
 
 function toEvaluator(kind: EvaluatorKind, configured: ConfiguredKind): Evaluator {
-  const { config, material, scorePair } = configured
+  const { config, material, scorePair, usesJudge = false } = configured
+  const judged = usesJudge ? { judge: judgeParameters } : {}
   const evaluator: Evaluator = {
     name: kind.name,
-    version: contentHash({ name: kind.name, code: kind.codeVersion, material: material ?? null, config }),
+    version: contentHash({ name: kind.name, code: kind.codeVersion, material: material ?? null, config, ...judged }),
     needsReference: kind.needsReference,
-    usesJudge: configured.usesJudge ?? false,
+    usesJudge,
     ...(configured.judges && { judges: configured.judges }),
     ...(configured.questions && { questions: configured.questions }),
     score: (evalCase: EvalCase, tools: Tools): Promise<Score> =>

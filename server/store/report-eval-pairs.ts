@@ -90,7 +90,7 @@ async function readSums(db: Db, { id, sha256, pair }: PairedRun): Promise<SumRow
           (select substr(t, 6) from jsonb_array_elements_text(tags.list) t where t like 'task:%' limit 1),
           (select t from jsonb_array_elements_text(tags.list) t where t in (${sql.join([...taskTags])}) limit 1), '')
         union all
-        select key, value from jsonb_each_text(case when jsonb_typeof(i.item -> 'slice') = 'object' then i.item -> 'slice' else '{}' end)
+        select case when key in (${byTask}, 'tag') then 'slice ' || key else key end, value from jsonb_each_text(case when jsonb_typeof(i.item -> 'slice') = 'object' then i.item -> 'slice' else '{}' end)
         union all
         select 'tag', t from jsonb_array_elements_text(tags.list) t
       ) l

@@ -146,6 +146,35 @@ describe('a second judge (C3)', () => {
   })
 })
 
+describe('where all statements must hold (C3)', () => {
+  const answer = 'The Atlas 3 weighs 212 grams. It has a 5,000 mAh battery. It was released in March 2023.'
+  const judged = async (output: string, verdicts: readonly string[]) => {
+    const port = tools(async ({ messages }) => {
+      const asked = [...String(messages[1]?.content).matchAll(/^s(\d+): /gm)].map(([, id]) => Number(id))
+      const criteria = asked.map((id) => {
+        const verdict = verdicts[id - 1] ?? 'supported'
+        const evidence = verdict === 'supported' ? [{ quote: 'weighs 212 grams', source: 'context' }] : []
+        return { id: `s${id}`, evidence, reasoning: 'r', verdict }
+      })
+      return { text: JSON.stringify({ criteria }), finishReason: 'stop', costMicroUsd: 1 }
+    })
+    return evaluator('grounding', { mode: 'llm', judge: 'a/b', score: 'all' }).score(aCase({ output, context }), port)
+  }
+
+  it('one that nobody could tell about is no pass, and one that does not hold decides alone', async () => {
+    expect(await judged(answer, [])).toMatchObject({ status: 'scored', value: 1 })
+    expect(await judged(answer, ['supported', 'cannot_tell'])).toMatchObject({ status: 'unscored' })
+    const two = `${answer} It ships worldwide.`
+    const mixed = ['supported', 'cannot_tell', 'contradicted']
+    expect(await judged(two, mixed)).toMatchObject({ status: 'scored', value: 0 })
+  })
+
+  it('those beyond the most that are asked about are no pass', async () => {
+    const long = Array.from({ length: 201 }, (_, i) => `The Atlas 3 weighs ${i + 100} grams.`).join(' ')
+    expect(await judged(long, [])).toMatchObject({ status: 'unscored', reason: expect.stringContaining('1 more') })
+  })
+})
+
 describe('settings that the mode has no use for', () => {
   it.each([
     [{ score: 'all' }, '/score'],

@@ -60,6 +60,13 @@ describe('the comparison of an eval report (C8)', () => {
     expect(of(many)).toBeGreaterThan(0.05)
   })
 
+  it('counts an item once in a slice, whatever the slice is called', async () => {
+    const names = sql`jsonb_build_object('tags', jsonb_build_array('code'), 'slice', jsonb_build_object('tag', 'code', '#task', 'code'))`
+    const view = await report(items(20, 10, 'a'), names)
+    expect(view.slices.map(({ dimension }) => dimension).sort()).toEqual(['slice #task', 'slice tag', 'tag'])
+    for (const { rows } of view.slices) expect(rows).toMatchObject([{ slice: 'code', pairs: 20 }])
+  })
+
   it('weights the tasks as the route is used, and names what no item covers', async () => {
     const { db } = database
     const atMs = seedMs - 3_600_000
