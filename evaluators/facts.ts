@@ -134,7 +134,7 @@ export function factText(answer: string): FactText {
  * Letters without case and accents, digits, and single spaces between them. Thousands are joined, so that "1,234" is 1234; the
  * decimal point stays.
  */
-export function foldWords(value: string): string {
+function foldWords(value: string): string {
   return value
     .normalize('NFKD')
     .replace(/(?<=\p{Script=Latin})\p{M}+/gu, '')

@@ -6,7 +6,7 @@ export const comparisons = ['exact', 'number', 'date', 'text', 'set', 'ignore'] 
 export type Comparison = (typeof comparisons)[number]
 
 /** Ways to pair the elements of an array. `best`: the pairing with most agreement. */
-export const arrayOrders = ['ordered', 'key', 'best'] as const
+const arrayOrders = ['ordered', 'key', 'best'] as const
 export type ArrayOrder = (typeof arrayOrders)[number]
 
 /** What `x-eval` says about a place in the schema, defaults filled in. */

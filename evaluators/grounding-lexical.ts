@@ -37,6 +37,10 @@ export async function scoreLexically(
     weak.length === 0
       ? `${checked.length} of ${checked.length} statements look supported`
       : `${weak.length} of ${checked.length} statements look unsupported; weakest: ${describe(weakest)}`
+  const unseen = claims.length - checked.length
+  if (by === 'lowest' && unseen > 0) {
+    return { status: 'unscored', reason: `${reason}; ${unseen} more statements were not compared`, details }
+  }
   return { status: 'scored', value: by === 'mean' ? mean : weakest.supported, reason, details }
 }
 

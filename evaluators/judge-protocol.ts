@@ -13,7 +13,7 @@ const replyLimitMs = 110_000
 /** Part of the version of every evaluator that asks a judge. Temperature 0 reduces the noise of verdicts; it does not remove it. */
 export const judgeParameters = { temperature: 0, maxTokens: 4_096 } as const
 /** Longest question in characters: beyond it a judge would see only part of it. */
-export const maxQuestionLength = 400_000
+const maxQuestionLength = 400_000
 
 /** One question to a judge. */
 export interface JudgeQuestion<Verdict> {

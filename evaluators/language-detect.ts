@@ -46,7 +46,7 @@ export function detectLanguage(text: string): DetectedLanguage {
 }
 
 /** Without code, addresses, mail addresses, numbers, and marks of Markdown and templates. */
-export function proseOf(text: string): string {
+function proseOf(text: string): string {
   return text
     .slice(0, examinedLength * 4)
     .replace(/```[^`]*(?:```|$)|`[^`\n]*`/g, ' ')

@@ -59,7 +59,7 @@ function readings(got: FoundNumber, wanted: FoundNumber): [number, number][] {
 }
 
 /** The number a text ends up with, null when it has none. */
-export function readFinalNumber(text: string): FoundNumber | null {
+function readFinalNumber(text: string): FoundNumber | null {
   return lastNumber(answerField(text) ?? text)
 }
 

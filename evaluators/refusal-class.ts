@@ -16,7 +16,7 @@ import { splitSentences } from './sentences.ts'
  * What an answer does with its request. `refusal`: declined as a matter of policy; `no_information`: cannot, for want of
  * knowledge or access; `partial`: declined in words and answered in part; `deflection`: neither answered nor declined.
  */
-export const answerClasses = [
+const answerClasses = [
   'full_answer',
   'partial',
   'refusal',

@@ -33,7 +33,7 @@ const defaultLimits: Readonly<Partial<Record<keyof typeof limits, number>>> = {
   maxPromises: 0,
 }
 
-export const defaultToneCriteria: readonly Criterion[] = [
+const defaultToneCriteria: readonly Criterion[] = [
   {
     id: 'acknowledges',
     text: 'Where the person states a problem or feeling, the answer takes it up before anything else.',

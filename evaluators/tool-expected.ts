@@ -1,5 +1,5 @@
 import { contentHash, isWithinDepth } from './content-hash.ts'
-import { type Comparison, comparisons, defaultComparison, isSameValue } from './tool-arguments.ts'
+import { type Comparison, comparisons, isSameValue } from './tool-arguments.ts'
 import { isObject, type MadeCall, readCalls } from './tool-calls.ts'
 
 /** A call a right answer makes. */
@@ -12,7 +12,7 @@ export interface ExpectedCall {
 }
 
 /** What can be wrong with calls. The first eight are of one call, the others of the answer as a whole. */
-export const toolFaults = [
+const toolFaults = [
   'invalid_json',
   'unknown_tool',
   'schema',
@@ -77,8 +77,6 @@ export interface Matching {
   readonly comparisons: ReadonlyMap<string, Comparison>
   readonly defaultComparison: Comparison
 }
-
-export const plainMatching: Matching = { aliases: new Map(), comparisons: new Map(), defaultComparison }
 
 /** What keeps a call from being the expected one; [] when it is. Values are compared argument by argument. */
 export function differences(made: MadeCall, expected: ExpectedCall, matching: Matching): Omit<CallProblem, 'call'>[] {

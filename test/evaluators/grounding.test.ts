@@ -7,7 +7,7 @@ import { indexContext } from '#evaluators/grounding-context.ts'
 import { compareClaim, featureNames, featureSigns } from '#evaluators/grounding-features.ts'
 import { calibrationError } from '#evaluators/grounding-fit.ts'
 import { groundingModel } from '#evaluators/grounding-model.ts'
-import { evaluator, problemsOf, scoredValue, scoreOf } from './support.ts'
+import { aCase, evaluator, problemsOf, scoredValue, scoreOf, tools } from './support.ts'
 
 const context = [
   'The Atlas 3 ships with a 5,000 mAh battery and weighs 212 grams. It was released in March 2023 by Norden Labs.',
@@ -263,5 +263,18 @@ describe('the calibration error', () => {
       Array.from({ length: of }, (_, i) => ({ group: `${score}-${i}`, score, isSupported: i < supported }))
     expect(calibrationError([...units(0.2, 20, 100), ...units(0.8, 80, 100)])).toBeLessThan(0.05)
     expect(calibrationError([...units(0, 50, 50), ...units(1, 0, 50)])).toBeCloseTo(1, 6)
+  })
+})
+
+describe('the weakest statement (C3)', () => {
+  it('is not known where some were not compared', async () => {
+    const sentence = 'The Atlas 3 weighs 212 grams.'
+    const judge = (count: number) =>
+      evaluator('grounding', { score: 'lowest' }).score(
+        aCase({ output: Array(count).fill(sentence).join(' '), context: [sentence] }),
+        tools(),
+      )
+    expect(await judge(3)).toMatchObject({ status: 'scored' })
+    expect(await judge(201)).toMatchObject({ status: 'unscored', reason: expect.stringContaining('1 more') })
   })
 })
