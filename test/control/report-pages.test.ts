@@ -184,7 +184,7 @@ describe('forms of a proposal (D9)', () => {
     const html = await (await get(`/proposals/${id}`)).text()
     expect(html).toMatch(
       new RegExp(
-        `method="post" action="/proposals/${id}/approve">\\s*<input type="hidden" name="csrf" value="form-token">`,
+        `method="post" action="/proposals/${id}/approve"[^>]*>\\s*<input type="hidden" name="csrf" value="form-token">`,
       ),
     )
   })
