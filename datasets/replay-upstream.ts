@@ -20,7 +20,7 @@ import { afterDelay, sendJson, sendStream } from './replay-send.ts'
 export interface ReplayOptions {
   /** Folder of recordings; see `loadCorpus`. */
   readonly dir: string
-  /** Default 0: any free port. */
+  /** Default 0: a free port. */
   readonly port?: number
   readonly host?: string
   /** 1: as a hosted model would take; 0: at once. Default 1. */

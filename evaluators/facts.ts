@@ -1,4 +1,5 @@
 import { findNumbers } from './numbers.ts'
+import { overlapF1 } from './overlap.ts'
 import { compilePattern, type LinearPattern } from './pattern.ts'
 
 /** One thing a right answer says (`must`) or must not say. */
@@ -240,13 +241,5 @@ function byPattern(raw: string, { pattern }: Fact): string | null {
 export function wordF1(answer: string, reference: string): number {
   const got = foldWords(answer.slice(0, maxRead)).split(' ')
   const wanted = foldWords(reference).split(' ')
-  const open = new Map<string, number>()
-  for (const word of wanted) open.set(word, (open.get(word) ?? 0) + 1)
-  let common = 0
-  for (const word of got) {
-    const left = open.get(word) ?? 0
-    if (left > 0) common++
-    open.set(word, left - 1)
-  }
-  return common === 0 ? 0 : (2 * common) / (got.length + wanted.length)
+  return overlapF1(wanted, got)
 }

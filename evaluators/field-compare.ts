@@ -1,6 +1,7 @@
 import { normaliseText } from './answer.ts'
 import { canonicalJson } from './content-hash.ts'
 import type { FieldRule } from './field-rules.ts'
+import { overlapF1 } from './overlap.ts'
 
 /** True when two values count as the same under the rule. Both are JSON; neither is compared inside another type. */
 export function isSameValue(got: unknown, want: unknown, rule: FieldRule): boolean {
@@ -65,15 +66,7 @@ function fold(text: string): string {
 
 function tokenF1(left: string, right: string): number {
   const [a, b] = [left.match(/[\p{L}\p{N}]+/gu) ?? [], right.match(/[\p{L}\p{N}]+/gu) ?? []]
-  const open = new Map<string, number>()
-  for (const token of a) open.set(token, (open.get(token) ?? 0) + 1)
-  let shared = 0
-  for (const token of b) {
-    const count = open.get(token) ?? 0
-    if (count > 0) shared++
-    open.set(token, count - 1)
-  }
-  return shared === 0 ? 0 : (2 * shared) / (a.length + b.length)
+  return overlapF1(a, b)
 }
 
 function editDistance(left: string, right: string): number {

@@ -28,7 +28,7 @@ const maxCalls = 128
  * Tool calls: arguments against the tool's JSON Schema first, then the calls against the expected ones.
  *
  * `exact`: 1 when every expected call is made and no other. `f1`: partial credit for both. `superset`: further calls are allowed;
- * `subset`: calls may be missing, none may be wrong. `expectedToolCalls: []` or `expect.tool_use: "no_call"`: any call is wrong.
+ * `subset`: calls may be missing, none may be wrong. `expectedToolCalls: []` or `expect.tool_use: "no_call"`: every call is wrong.
  * Without an expectation the value is the share of calls that are valid; no call then says nothing.
  */
 export const toolUse: EvaluatorKind = {

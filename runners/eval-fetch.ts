@@ -5,19 +5,10 @@ import { type ClaimedAnswer, claimAnswers } from '#store/eval-claims.ts'
 import type { EvalRunHead, EvalTarget } from '#store/eval-work.ts'
 import { StoredAnswerCache } from './answer-cache.ts'
 import { BatchWriter } from './batch-writer.ts'
-import type { CostCap } from './cost-cap.ts'
 import { runPool } from './pool.ts'
+import { claimsOf, type RunWork } from './run-claims.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 import { caseOf, scoreOne, toRow } from './score-answer.ts'
-
-/** One eval run as a worker goes through it. */
-export interface RunWork {
-  readonly run: EvalRunHead
-  readonly evaluators: readonly Evaluator[]
-  readonly cap: CostCap
-  readonly ending: AbortSignal | undefined
-  readonly claimMs: number
-}
 
 /**
  * Fetches every answer of a run that is due, scores what can be scored at no cost, and stores both together in batches. Scores
@@ -25,26 +16,12 @@ export interface RunWork {
  */
 export async function fetchAnswers(deps: RunnerDeps, work: RunWork): Promise<void> {
   const { db, clock } = deps.rollout
-  const { run, evaluators, cap, ending } = work
+  const { run, evaluators, cap } = work
   const local = evaluators.filter((evaluator) => !evaluator.usesJudge && evaluator.scorePair === undefined)
   const cache = new StoredAnswerCache(db, reuseOf(run))
   const samples = samplesOf(run.targets)
   const writer = new BatchWriter((batch: readonly AnsweredItem[]) => storeAnswers(db, run.id, batch, clock.nowMs()))
-  const take = async (room: number) => {
-    if (ending?.aborted) return []
-    const limit = await cap.allow(room)
-    if (limit === 0) return []
-    const nowMs = clock.nowMs()
-    const claimed = await claimAnswers(db, {
-      runId: run.id,
-      by: deps.bootId,
-      untilMs: nowMs + work.claimMs,
-      nowMs,
-      limit,
-    })
-    for (const _ of claimed) cap.begin()
-    return claimed
-  }
+  const take = claimsOf(deps, work, claimAnswers)
   const isScored = local.length === evaluators.length
   await runPool(deps.evalConcurrency, take, async (claimed) => {
     const target = run.targets[claimed.target]

@@ -4,8 +4,8 @@ import { type ScoredAnswer, type ScoreRow, storeScores } from '#store/eval-answe
 import { type AnswersOfItem, claimUnscored } from '#store/eval-claims.ts'
 import type { EvalRunHead, EvalTarget } from '#store/eval-work.ts'
 import { BatchWriter } from './batch-writer.ts'
-import type { RunWork } from './eval-fetch.ts'
 import { runPool } from './pool.ts'
+import { claimsOf, type RunWork } from './run-claims.ts'
 import type { RunnerDeps } from './runner-deps.ts'
 import { caseOf, scoreOne, settle, toRow } from './score-answer.ts'
 
@@ -14,25 +14,11 @@ import { caseOf, scoreOne, settle, toRow } from './score-answer.ts'
  * scored: no two workers pay a judge for it.
  */
 export async function scoreRemaining(deps: RunnerDeps, work: RunWork): Promise<void> {
-  const { db, clock } = deps.rollout
-  const { run, evaluators, cap, ending } = work
+  const { db } = deps.rollout
+  const { run, evaluators, cap } = work
   cap.startOver()
   const writer = new BatchWriter((batch: readonly (readonly ScoredAnswer[])[]) => storeScores(db, run.id, batch.flat()))
-  const take = async (room: number) => {
-    if (ending?.aborted) return []
-    const limit = await cap.allow(room)
-    if (limit === 0) return []
-    const nowMs = clock.nowMs()
-    const claimed = await claimUnscored(db, {
-      runId: run.id,
-      by: deps.bootId,
-      untilMs: nowMs + work.claimMs,
-      nowMs,
-      limit,
-    })
-    for (const _ of claimed) cap.begin()
-    return claimed
-  }
+  const take = claimsOf(deps, work, claimUnscored)
   await runPool(deps.evalConcurrency, take, async (entry) => {
     const budget = cap.judgeBudget()
     const tools = { ...toolsFor(deps, entry.repeat), ...(run.maxCostMicroUsd !== null && { budget }) }

@@ -2,7 +2,7 @@ import { mathJsonItems, mathJsonPrices } from '#datasets/builtin-data.ts'
 import type { DatasetItem } from '#datasets/item.ts'
 import type { ControlClient } from './control-client.ts'
 
-/** What the demo's people hold; shown once, as any key is. */
+/** What the demo's people hold; shown once, as every key is. */
 export interface DemoKeys {
   readonly author: string
   readonly approver: string

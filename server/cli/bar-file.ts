@@ -1,6 +1,7 @@
 import type { Bar, EvaluatorRef, Gate, GateStage } from '#domain/bar.ts'
 import { checkBar, gateStages } from '#domain/bar-check.ts'
 import { readingOf } from '#domain/gates.ts'
+import { isObject } from '#domain/json-value.ts'
 import { CommandFailure, exitCodes, printable } from './io.ts'
 
 const barFields = ['evaluators', 'gates', 'alpha', 'maxMissing', 'required'] as const
@@ -48,10 +49,6 @@ function parse(text: string, fail: Fail): Record<string, unknown> {
   }
   if (!isObject(document)) throw fail('', 'must hold an object {evaluators, gates}')
   return document
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function numberAt(content: Record<string, unknown>, field: 'alpha' | 'maxMissing', fail: Fail): Partial<Bar> {

@@ -48,8 +48,7 @@ export class CommandFailure extends Error {
 export function printable(text: string): string {
   return text.replace(
     // C0, DEL and C1 controls; soft hyphen; zero-width and bidirectional marks; line separators; byte order mark.
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    /[\p{Cc}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu,
     (character) => `\\u{${character.charCodeAt(0).toString(16)}}`,
   )
 }

@@ -1,5 +1,6 @@
 import type { Arm, MissingReason, Outcome } from '#domain/evidence.ts'
 import { readingOf } from '#domain/gates.ts'
+import { isObject } from '#domain/json-value.ts'
 import { CommandFailure, exitCodes, printable } from './io.ts'
 
 /** One recorded answer: what `simulate` feeds to the engine. */
@@ -53,10 +54,6 @@ function parseObject(line: string, fail: Fail): Record<string, unknown> {
   }
   if (!isObject(row)) throw fail('must be an object {arm, unit, metrics}')
   return row
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function readOutcome(row: Record<string, unknown>, fail: Fail): Outcome {

@@ -5,7 +5,7 @@ export const nameSchema = {
   'x-expects': 'a name of 1 to 63 letters, digits, ".", "_" or "-", beginning with a letter or digit',
 } as const
 
-/** Names of keys are read by people only: any text of one line. */
+/** Names of keys are read by people only: a text of one line. */
 export const keyNameSchema = {
   type: 'string',
   pattern: '^[^\\s\\p{C}]([^\\p{C}\\p{Zl}\\p{Zp}]{0,98}[^\\s\\p{C}])?$',
@@ -34,7 +34,7 @@ export const idSchema = {
   'x-expects': 'an id',
 } as const
 
-/** Ids of requests may be made elsewhere: any visible ASCII but a slash. */
+/** Ids of requests may be made elsewhere: visible ASCII but a slash. */
 export const requestIdSchema = {
   type: 'string',
   pattern: '^[\\x21-\\x2e\\x30-\\x7e]{1,128}$',

@@ -1,11 +1,9 @@
 import { type Request, type Response, Router } from 'express'
 import { InterlockError } from '#domain/errors.ts'
 import type { Caller, Role } from '#domain/snapshot.ts'
-import { csrfOf, requireSession, viewerOf } from '#http/auth.ts'
-import { requireFormToken, requireSameOrigin } from '#http/csrf.ts'
+import { csrfOf, viewerOf } from '#http/auth.ts'
 import { decodeCursor, encodeCursor } from '#http/cursor.ts'
 import { answers } from '#http/error-handler.ts'
-import { readForm } from '#http/form.ts'
 import { permissions, requireRole, roles } from '#http/permissions.ts'
 import { compile, compileQuery } from '#http/validate.ts'
 import type { KeyForm, KeyRow, KeysView } from '#reports/key-view.ts'
@@ -15,6 +13,7 @@ import type { ControlDeps } from './control-deps.ts'
 import { newKeyBodySchema } from './key-schemas.ts'
 import { makeKey } from './manage-keys.ts'
 import { formQuery, page, type ReportPagesDeps, show } from './page-shell.ts'
+import { readSentForm } from './sent-form.ts'
 
 const pageSize = 50
 const keysForm = compileQuery({
@@ -99,11 +98,7 @@ export function keyFormRouter(deps: ControlDeps): Router {
 }
 
 async function submit(deps: ControlDeps, req: Request, res: Response): Promise<void> {
-  requireSameOrigin(req)
-  const { caller, csrf } = requireSession(req)
-  const fields = await readForm(req)
-  requireFormToken(csrf, fields.get('csrf'))
-  requireRole(caller, 'manage-keys')
+  const { caller, fields } = await readSentForm(req, 'manage-keys')
   const names = ['name', 'principal', 'role'].filter((name) => (fields.get(name) ?? '').trim() !== '')
   const sent = Object.fromEntries(names.map((name) => [name, (fields.get(name) ?? '').trim()]))
   const outcome = await tryToMake(deps, caller, sent)

@@ -2,10 +2,7 @@ import { type Request, type Response, Router } from 'express'
 import { InterlockError } from '#domain/errors.ts'
 import type { LabelTask, Mark } from '#domain/label-task.ts'
 import type { Caller } from '#domain/snapshot.ts'
-import { requireSession } from '#http/auth.ts'
-import { requireFormToken, requireSameOrigin } from '#http/csrf.ts'
-import { readForm } from '#http/form.ts'
-import { mayDo, permissions, requireRole } from '#http/permissions.ts'
+import { mayDo, permissions } from '#http/permissions.ts'
 import { compileQuery } from '#http/validate.ts'
 import type { LabelledJudgeRow, LabelPageView, LabelTaskView } from '#reports/label-view.ts'
 import { labelVerdict, nextVerdicts } from '#rollout/label-verdict.ts'
@@ -16,6 +13,7 @@ import { idSchema } from './common-schemas.ts'
 import type { ControlDeps } from './control-deps.ts'
 import { evaluatorNameSchema, sampleSchema } from './labels.ts'
 import { formQuery, page, type ReportPagesDeps, show } from './page-shell.ts'
+import { readSentForm } from './sent-form.ts'
 
 const closed = {
   type: 'object',
@@ -133,11 +131,7 @@ export function labelFormRouter(deps: ControlDeps): Router {
 }
 
 async function submit(deps: ControlDeps, req: Request, res: Response): Promise<void> {
-  requireSameOrigin(req)
-  const { caller, csrf } = requireSession(req)
-  const fields = await readForm(req)
-  requireFormToken(csrf, fields.get('csrf'))
-  requireRole(caller, 'label')
+  const { caller, fields } = await readSentForm(req, 'label')
   const comment = (fields.get('comment') ?? '').trim()
   if (comment.length > 2000) throw invalid('/comment', 'may have 2000 characters')
   await labelVerdict(deps, caller, {

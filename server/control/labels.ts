@@ -75,7 +75,7 @@ const calibrationSchema = {
   type: 'object',
   properties: {
     evaluator: { type: 'string' },
-    version: { type: 'string', description: 'another version has no calibration: any change expires it' },
+    version: { type: 'string', description: 'another version has no calibration: every change expires it' },
     dataset: { type: ['string', 'null'], description: 'null: all datasets together' },
     labels: { type: 'integer' },
     computedAt: timeSchema,

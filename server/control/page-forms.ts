@@ -1,10 +1,7 @@
 import { type Request, type Response, Router } from 'express'
 import { InterlockError } from '#domain/errors.ts'
 import type { Caller } from '#domain/snapshot.ts'
-import { requireSession } from '#http/auth.ts'
-import { requireFormToken, requireSameOrigin } from '#http/csrf.ts'
-import { readForm } from '#http/form.ts'
-import { type Action, requireRole } from '#http/permissions.ts'
+import type { Action } from '#http/permissions.ts'
 import {
   abortProposal,
   approveProposal,
@@ -17,6 +14,7 @@ import { rollbackRoute } from '#rollout/rollback-route.ts'
 import { noReason, reasonSchema } from './common-schemas.ts'
 import type { ControlDeps } from './control-deps.ts'
 import { revokeKeyById } from './manage-keys.ts'
+import { readSentForm } from './sent-form.ts'
 
 interface PageForm {
   readonly path: string
@@ -56,11 +54,7 @@ export function pageFormRouter(deps: ControlDeps): Router {
 }
 
 async function submit(deps: ControlDeps, form: PageForm, req: Request, res: Response): Promise<void> {
-  requireSameOrigin(req)
-  const { caller, csrf } = requireSession(req)
-  const fields = await readForm(req)
-  requireFormToken(csrf, fields.get('csrf'))
-  requireRole(caller, form.action)
+  const { caller, fields } = await readSentForm(req, form.action)
   const subject = String(req.params['subject'])
   if (subject.includes('\u0000')) throw new InterlockError('NOT_FOUND', 'there is nothing at this address')
   await form.act(deps, caller, subject, reasonOf(form, fields.get('reason')))

@@ -1,4 +1,5 @@
 import type { Problem } from './errors.ts'
+import { isObject } from './json-value.ts'
 import { compilePattern, isFault, type Pattern } from './pattern.ts'
 import { pointer } from './pointer.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -216,8 +217,4 @@ function sound(predicate: Predicate): Compiled {
 
 function faulty(path: string, message: string): Compiled {
   return { predicate: never, problems: [{ path, message }] }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,4 @@
+import { objectOrNull, objectsOf, textOrEmpty } from './json-value.ts'
 /**
  * What a judge's score is made of: single verdicts that a person can call right or wrong. Reads the details that evaluators
  * store with a score; of anything it does not know it makes nothing.
@@ -46,7 +47,7 @@ export function wordsOf(kind: UnitKind): readonly string[] {
  * @param value  of the score; of a pair the candidate's
  */
 export function judgedUnits(value: number, details: unknown): readonly JudgedUnit[] {
-  const found = record(details)
+  const found = objectOrNull(details)
   if (found === null) return []
   if (found['mode'] === 'pairwise') return pairUnit(value, found)
   if (found['mode'] === 'rubric') return criterionUnits(found)
@@ -59,16 +60,16 @@ export function unitFor(draw: string, units: readonly JudgedUnit[]): JudgedUnit 
 }
 
 function pairUnit(value: number, details: Record<string, unknown>): JudgedUnit[] {
-  const opinions = [details, ...list(details['panel']), ...list([details['escalation']])]
-  const orders = opinions.flatMap((opinion) => list(opinion['orders']))
+  const opinions = [details, ...objectsOf(details['panel']), ...objectsOf([details['escalation']])]
+  const orders = opinions.flatMap((opinion) => objectsOf(opinion['orders']))
   if (orders.length === 0) return []
   const says = orders.map((order) => {
-    const entries = list(order['criteria'])
+    const entries = objectsOf(order['criteria'])
     return {
-      first: text(order['first']),
+      first: textOrEmpty(order['first']),
       evidence: entries.flatMap(evidenceOf),
       reasoning: entries
-        .map((entry) => text(entry['reasoning']))
+        .map((entry) => textOrEmpty(entry['reasoning']))
         .filter(Boolean)
         .join(' '),
     }
@@ -80,29 +81,31 @@ function pairUnit(value: number, details: Record<string, unknown>): JudgedUnit[]
 }
 
 function criterionUnits(details: Record<string, unknown>): JudgedUnit[] {
-  const criteria = list(details['criteria'])
-  const panel = list(details['panel'])
+  const criteria = objectsOf(details['criteria'])
+  const panel = objectsOf(details['panel'])
   const isUncertain = criteria.some((entry) => entry['verdict'] === 'cannot_tell')
   return criteria
     .filter((entry) => entry['verdict'] === 'met' || entry['verdict'] === 'not_met')
     .map((entry) => {
       const votes = panel.flatMap((judge) =>
-        list(judge['criteria']).filter((other) => other['id'] === entry['id'] && other['verdict'] !== 'cannot_tell'),
+        objectsOf(judge['criteria']).filter(
+          (other) => other['id'] === entry['id'] && other['verdict'] !== 'cannot_tell',
+        ),
       )
       const isSplit = new Set(votes.map((vote) => vote['verdict'])).size > 1
       return {
-        unit: text(entry['id']),
+        unit: textOrEmpty(entry['id']),
         kind: 'criterion' as const,
-        verdict: text(entry['verdict']),
+        verdict: textOrEmpty(entry['verdict']),
         doubt: isSplit ? 'disagreement' : isUncertain ? 'uncertainty' : null,
         statement: null,
-        says: [{ first: null, evidence: evidenceOf(entry), reasoning: text(entry['reasoning']) }],
+        says: [{ first: null, evidence: evidenceOf(entry), reasoning: textOrEmpty(entry['reasoning']) }],
       }
     })
 }
 
 function claimUnits(details: Record<string, unknown>): JudgedUnit[] {
-  const claims = list(details['claims'])
+  const claims = objectsOf(details['claims'])
   const isUncertain = claims.some((claim) => claim['verdict'] === 'cannot_tell')
   return claims.flatMap((claim, index) => {
     if (typeof claim['verdict'] !== 'string' || claim['verdict'] === 'cannot_tell') return []
@@ -112,27 +115,16 @@ function claimUnits(details: Record<string, unknown>): JudgedUnit[] {
         kind: 'claim' as const,
         verdict: claim['verdict'] === 'supported' ? 'supported' : 'unsupported',
         doubt: isUncertain ? ('uncertainty' as const) : null,
-        statement: text(claim['claim']),
-        says: [{ first: null, evidence: evidenceOf(claim), reasoning: text(claim['reasoning']) }],
+        statement: textOrEmpty(claim['claim']),
+        says: [{ first: null, evidence: evidenceOf(claim), reasoning: textOrEmpty(claim['reasoning']) }],
       },
     ]
   })
 }
 
 function evidenceOf(entry: Record<string, unknown>): { quote: string; source: string }[] {
-  return list(entry['evidence']).map(({ quote, source }) => ({ quote: text(quote), source: text(source) }))
-}
-
-function record(value: unknown): Record<string, unknown> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : null
-}
-
-function list(value: unknown): readonly Record<string, unknown>[] {
-  return Array.isArray(value) ? value.map(record).filter((entry) => entry !== null) : []
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
+  return objectsOf(entry['evidence']).map(({ quote, source }) => ({
+    quote: textOrEmpty(quote),
+    source: textOrEmpty(source),
+  }))
 }

@@ -1,5 +1,6 @@
 import { canonicalJson } from './canonical.ts'
 import type { Problem } from './errors.ts'
+import { isObject } from './json-value.ts'
 import type { RouteSpec } from './route.ts'
 
 export type Rebased = { readonly spec: RouteSpec } | { readonly conflicts: readonly Problem[] }
@@ -43,8 +44,8 @@ function mergeFields({ base, mine, theirs }: Sides<Fields>, path: string, confli
 function mergeValue({ base, mine, theirs }: Sides<unknown>, path: string, conflicts: Problem[]): unknown {
   if (isSame(mine, theirs) || isSame(base, mine)) return theirs
   if (isSame(base, theirs)) return mine
-  if (isFields(mine) && isFields(theirs)) {
-    return mergeFields({ base: isFields(base) ? base : {}, mine, theirs }, path, conflicts)
+  if (isObject(mine) && isObject(theirs)) {
+    return mergeFields({ base: isObject(base) ? base : {}, mine, theirs }, path, conflicts)
   }
   conflicts.push({
     path,
@@ -60,8 +61,4 @@ function own(fields: Fields, name: string): unknown {
 function isSame(one: unknown, other: unknown): boolean {
   if (one === undefined || other === undefined) return one === other
   return canonicalJson(one) === canonicalJson(other)
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,6 @@
 import { canonicalJson } from './canonical.ts'
 import type { Guardrails } from './guardrails.ts'
+import { isObject } from './json-value.ts'
 import { pointer } from './pointer.ts'
 import { promptKey } from './prompt.ts'
 import { fallbacksOf, poolOf, type RouteSpec, type Rule } from './route.ts'
@@ -184,8 +185,4 @@ function brief(value: unknown): string {
 
 function own(object: Readonly<Record<string, unknown>>, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,6 +1,7 @@
 import { checkCondition, tasksIn } from './conditions.ts'
 import { type Catalogue, exclusionsOf } from './constraints.ts'
 import type { Problem } from './errors.ts'
+import { isObject } from './json-value.ts'
 import { pointer } from './pointer.ts'
 import { anyRequest } from './request-facts.ts'
 import type { Classifier, RouteSpec } from './route.ts'
@@ -224,8 +225,4 @@ function checkExtra(value: Fields, known: readonly string[], path: string): Prob
   return Object.keys(value)
     .filter((name) => !known.includes(name))
     .map((name) => ({ path: pointer(path, name), message: `unknown field "${name}"; known: ${known.join(', ')}` }))
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,5 @@
+import { isObject } from './json-value.ts'
+
 /** What classifiers read of a request, in characters. Whatever its size, no more than this is copied. */
 const systemCharacters = 300
 const headCharacters = 3_000
@@ -42,8 +44,4 @@ function excerptOf(texts: readonly string[], head: number, tail: number): string
   }
   // slice(-0) would be the whole text.
   return tail === 0 ? front.slice(0, head) : `${front.slice(0, head)}\n${back.slice(-tail)}`
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,5 @@
+import { isObject } from './json-value.ts'
+
 /** Tokens that one image is counted as when only an estimate is wanted: OpenAI's figure for a 1,024 px square. */
 const tokensPerImage = 765
 
@@ -50,8 +52,4 @@ export function promptText(messages: readonly unknown[]): string {
     }
   }
   return texts.join('\n')
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

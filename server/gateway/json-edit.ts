@@ -1,3 +1,5 @@
+import { endOfString } from '#providers/json-bytes.ts'
+
 /** Where a field of the outermost object stands. */
 interface FieldSpan {
   readonly name: string
@@ -14,7 +16,6 @@ export interface ObjectSpans {
 }
 
 const quote = 0x22
-const backslash = 0x5c
 const comma = 0x2c
 const colon = 0x3a
 
@@ -62,18 +63,6 @@ export function findFields(bytes: Buffer): ObjectSpans | null {
     else if (byte === colon && depth === 1 && valueStart === -1) valueStart = at + 1
   }
   return { fields, closeAt }
-}
-
-/** A quote ends a string unless an odd number of backslashes stands before it. */
-function endOfString(bytes: Buffer, start: number): number {
-  let end = bytes.indexOf(quote, start + 1)
-  while (end !== -1) {
-    let slashes = 0
-    while (bytes[end - 1 - slashes] === backslash) slashes += 1
-    if (slashes % 2 === 0) return end
-    end = bytes.indexOf(quote, end + 1)
-  }
-  return -1
 }
 
 /** A name may be written with escapes; JSON.parse and this must agree on it. */

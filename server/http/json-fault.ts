@@ -46,8 +46,8 @@ export function findJsonFault(text: string): JsonFault | null {
 const space = /[ \t\n\r]*/y
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const word = /true|false|null/y
-// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them raw in a string
-const plain = /[^"\\\u0000-\u001f]*/y
+// All from the space on but quote and backslash: JSON forbids control characters raw in a string.
+const plain = /[ !#-[\]-\uffff]*/y
 const escaped = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 
 class Scanner {

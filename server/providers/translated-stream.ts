@@ -8,7 +8,7 @@ const maxEventBytes = 1024 * 1024
 
 /**
  * The way of a stream whose events are not OpenAI's: events are cut, translated one by one, and the OpenAI events go through
- * the same commit point as any other stream, so that holding back, ends and faults are judged alike.
+ * the same commit point as all other streams, so that holding back, ends and faults are judged alike.
  */
 export class TranslatedStream {
   readonly #translator: StreamTranslator

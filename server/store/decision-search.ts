@@ -11,7 +11,7 @@ export type MetadataFilter = (typeof metadataFilters)[number]
 export const statusClasses = ['2xx', '4xx', '499', '5xx'] as const
 export type StatusClass = (typeof statusClasses)[number]
 
-/** What decisions are looked for; absent: any. All that is given must hold. */
+/** What decisions are looked for: all that is given must hold. */
 export interface DecisionFilter {
   readonly route?: string
   readonly version?: number
@@ -25,7 +25,7 @@ export interface DecisionFilter {
   readonly proposal?: string
   readonly status?: StatusClass
   readonly errorCode?: string
-  /** Ids of keys: any of these. */
+  /** Ids of keys: one of these. */
   readonly keys?: readonly string[]
   readonly metadata?: Readonly<Partial<Record<MetadataFilter, string>>>
   /** Some model of the pool was excluded by this reason. */

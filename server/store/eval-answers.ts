@@ -77,14 +77,7 @@ export async function storeAnswers(
         and a.status = 'pending'
       returning a.target, a.position, a.repeat, a.is_cached, a.cost_micro_usd
     ), scored as (
-      insert into eval_scores (run_id, target, position, repeat, evaluator, evaluator_version, status, value, reason, details,
-        cost_micro_usd)
-      select ${runId}, s.target, s.position, s.repeat, s.evaluator, s.evaluator_version, s.status, s.value, s.reason,
-        s.details, s.cost_micro_usd
-      from json_to_recordset(${scores}::json) as s(target int, position int, repeat int, evaluator text,
-          evaluator_version text, status text, value float8, reason text, details jsonb, cost_micro_usd bigint)
-        join stored on stored.target = s.target and stored.position = s.position and stored.repeat = s.repeat
-      on conflict do nothing
+      ${insertScores(runId, scores)}
     ), paid as (
       update eval_runs set spent_micro_usd = spent_micro_usd + p.cost
       from (select sum(cost_micro_usd) as cost from stored where not is_cached) p
@@ -92,6 +85,18 @@ export async function storeAnswers(
     )
     select count(*)::int as stored from stored`.execute(db)
   return rows[0]?.stored ?? 0
+}
+
+/** Scores of the answers that the statement's `stored` has stored, and of no others. @param scores JSON of score records */
+function insertScores(runId: string, scores: string) {
+  return sql`insert into eval_scores (run_id, target, position, repeat, evaluator, evaluator_version, status, value, reason,
+      details, cost_micro_usd)
+    select ${runId}, s.target, s.position, s.repeat, s.evaluator, s.evaluator_version, s.status, s.value, s.reason,
+      s.details, s.cost_micro_usd
+    from json_to_recordset(${scores}::json) as s(target int, position int, repeat int, evaluator text,
+        evaluator_version text, status text, value float8, reason text, details jsonb, cost_micro_usd bigint)
+      join stored on stored.target = s.target and stored.position = s.position and stored.repeat = s.repeat
+    on conflict do nothing`
 }
 
 /** Scores of answers that are stored, one entry per answer. */
@@ -118,14 +123,7 @@ export async function storeScores(db: Database, runId: string, items: readonly S
         and not a.is_scored
       returning a.target, a.position, a.repeat
     ), scored as (
-      insert into eval_scores (run_id, target, position, repeat, evaluator, evaluator_version, status, value, reason, details,
-        cost_micro_usd)
-      select ${runId}, s.target, s.position, s.repeat, s.evaluator, s.evaluator_version, s.status, s.value, s.reason,
-        s.details, s.cost_micro_usd
-      from json_to_recordset(${scores}::json) as s(target int, position int, repeat int, evaluator text,
-          evaluator_version text, status text, value float8, reason text, details jsonb, cost_micro_usd bigint)
-        join stored on stored.target = s.target and stored.position = s.position and stored.repeat = s.repeat
-      on conflict do nothing returning cost_micro_usd
+      ${insertScores(runId, scores)} returning cost_micro_usd
     ), paid as (
       update eval_runs set spent_micro_usd = spent_micro_usd + p.cost
       from (select sum(cost_micro_usd) as cost from scored) p where id = ${runId} and p.cost > 0
@@ -140,7 +138,7 @@ export async function readSpent(db: Db, runId: string): Promise<number> {
   return Number(row?.spent_micro_usd ?? 0)
 }
 
-/** Where answers may come from: any run since a time, or one run. */
+/** Where answers may come from: all runs since a time, or one run. */
 export type Reuse = { readonly sinceMs: number } | { readonly runId: string }
 
 /** Answers that may be used again, by key: the newest that was fetched itself. */

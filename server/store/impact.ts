@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Impact } from '#domain/impact.ts'
 import type { MeasuredLatency } from '#domain/impact-forecast.ts'
-import type { ModelRef, RouteVersion } from '#domain/route.ts'
+import type { ModelRef } from '#domain/route.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -42,17 +42,4 @@ export async function readLatencies(
     where model in (${sql.join([...models])}) and status = 200 and not is_fallback
     group by model`.execute(db)
   return new Map(rows.map(({ model, ...measured }) => [model, measured]))
-}
-
-/** An immutable version; null when there is none of this number. */
-export async function readStableVersion(db: Db, route: string): Promise<RouteVersion | null> {
-  const row = await db
-    .selectFrom('routes as r')
-    .innerJoin('route_versions as v', (join) =>
-      join.onRef('v.route', '=', 'r.name').onRef('v.version', '=', 'r.stable_version'),
-    )
-    .select(['v.route', 'v.version', 'v.spec', 'v.digest'])
-    .where('r.name', '=', route)
-    .executeTakeFirst()
-  return row === undefined ? null : { ...row, spec: row.spec as RouteVersion['spec'] }
 }

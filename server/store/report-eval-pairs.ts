@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { type ClusterSums, clusteredMean, holm, noiseBand, postStratify } from '#domain/clustered.ts'
+import { builtinTasks } from '#domain/task.ts'
 import type { ComparisonRow, SliceRow, SliceTable } from '#reports/eval-run-view.ts'
 import { type Pair, pairedScores } from './report-eval-stats.ts'
 import type { Tables } from './tables.ts'
@@ -88,7 +89,7 @@ async function readSums(db: Db, { id, sha256, pair }: PairedRun): Promise<SumRow
         union all
         select ${byTask}::text, coalesce(i.item -> 'slice' ->> 'task',
           (select substr(t, 6) from jsonb_array_elements_text(tags.list) t where t like 'task:%' limit 1),
-          (select t from jsonb_array_elements_text(tags.list) t where t in (${sql.join([...taskTags])}) limit 1), '')
+          (select t from jsonb_array_elements_text(tags.list) t where t in (${sql.join([...builtinTasks])}) limit 1), '')
         union all
         select case when key in (${byTask}, 'tag') then 'slice ' || key else key end, value from jsonb_each_text(case when jsonb_typeof(i.item -> 'slice') = 'object' then i.item -> 'slice' else '{}' end)
         union all
@@ -109,19 +110,6 @@ async function readSums(db: Db, { id, sha256, pair }: PairedRun): Promise<SumRow
   )
   return rows
 }
-
-/** Task types of the product, which datasets may give as bare tags. */
-const taskTags = [
-  'classification',
-  'extraction',
-  'summarization',
-  'rewriting',
-  'retrieval',
-  'generation',
-  'code',
-  'long-context',
-  'reasoning',
-]
 
 /**
  * What the baseline's second answers differ by from its first: mean squares per evaluator. A comparison's value is the second

@@ -1,3 +1,4 @@
+import { objectOrNull, objectsOf, textOrEmpty } from '#domain/json-value.ts'
 import type { ScoreDetail } from '#reports/view-parts.ts'
 
 const maxLines = 8
@@ -9,14 +10,14 @@ const maxChars = 320
  * says it.
  */
 export function scoreDetails(details: unknown): ScoreDetail[] {
-  const found = record(details)
+  const found = objectOrNull(details)
   if (found === null) return []
   const lines = [
     ...errorLines(found),
     ...fieldLines(found),
     ...claimLines(found),
-    ...criteriaLines(list(found['criteria'])),
-    ...orderLines(list(found['orders'])),
+    ...criteriaLines(objectsOf(found['criteria'])),
+    ...orderLines(objectsOf(found['orders'])),
     ...panelLines(found),
     ...termLines(found),
   ]
@@ -34,10 +35,10 @@ const levelWords: Readonly<Record<number, string>> = {
 }
 
 function errorLines(details: Record<string, unknown>): ScoreDetail[] {
-  const errors = list(details['errors']).map((error) => ({
+  const errors = objectsOf(details['errors']).map((error) => ({
     isGood: false,
-    label: text(error['path']) === '' ? 'whole answer' : text(error['path']),
-    text: cut(text(error['message'])),
+    label: textOrEmpty(error['path']) === '' ? 'whole answer' : textOrEmpty(error['path']),
+    text: cut(textOrEmpty(error['message'])),
   }))
   const level = typeof details['level'] === 'number' ? levelWords[details['level']] : undefined
   return level === undefined ? errors : [...errors, { isGood: null, label: 'JSON', text: level }]
@@ -45,14 +46,14 @@ function errorLines(details: Record<string, unknown>): ScoreDetail[] {
 
 /** Fields of json_fields that are not right, with what was wanted. */
 function fieldLines(details: Record<string, unknown>): ScoreDetail[] {
-  const off = list(details['fields']).filter(({ outcome }) => outcome !== 'match')
+  const off = objectsOf(details['fields']).filter(({ outcome }) => outcome !== 'match')
   return off.map((field) => {
-    const [got, want] = [text(field['got']), text(field['want'])]
+    const [got, want] = [textOrEmpty(field['got']), textOrEmpty(field['want'])]
     const both = want === '' ? got : got === '' ? `wanted ${want}` : `${got}, wanted ${want}`
     const critical = field['isCritical'] === true ? 'critical, ' : ''
     return {
       isGood: false,
-      label: `${text(field['path']) || 'whole answer'}: ${critical}${text(field['outcome'])}`,
+      label: `${textOrEmpty(field['path']) || 'whole answer'}: ${critical}${textOrEmpty(field['outcome'])}`,
       text: cut(both),
     }
   })
@@ -60,16 +61,16 @@ function fieldLines(details: Record<string, unknown>): ScoreDetail[] {
 
 /** Claims of an answer with the span of context each rests on; those that do not hold come first. */
 function claimLines(details: Record<string, unknown>): ScoreDetail[] {
-  const lines = list(details['claims']).map((claim) => {
+  const lines = objectsOf(details['claims']).map((claim) => {
     const { label, isGood } = verdictOf(claim)
-    return { isGood, label, text: cut(`${text(claim['claim'])}${evidenceWords(claim)}`) }
+    return { isGood, label, text: cut(`${textOrEmpty(claim['claim'])}${evidenceWords(claim)}`) }
   })
   return [...lines.filter(({ isGood }) => isGood === false), ...lines.filter(({ isGood }) => isGood !== false)]
 }
 
 /** Of a judge its word; of the lexical scorer a probability, whose threshold moves: below one half it only looks unsupported. */
 function verdictOf(claim: Record<string, unknown>): { readonly label: string; readonly isGood: boolean | null } {
-  const verdict = text(claim['verdict'])
+  const verdict = textOrEmpty(claim['verdict'])
   if (verdict !== '') {
     const isGood = verdict === 'supported' ? true : verdict === 'cannot_tell' ? null : false
     return { label: verdict.replaceAll('_', ' '), isGood }
@@ -82,10 +83,10 @@ function verdictOf(claim: Record<string, unknown>): { readonly label: string; re
 
 /** The quote or sentence of context with its passage, and what is nowhere in the context. */
 function evidenceWords(claim: Record<string, unknown>): string {
-  const quoted = list(claim['evidence'])[0]
-  const nearest = record(claim['evidence'])
-  const words = quoted ? text(quoted['quote']) : text(nearest?.['text'])
-  const place = quoted ? record(quoted['place']) : nearest
+  const quoted = objectsOf(claim['evidence'])[0]
+  const nearest = objectOrNull(claim['evidence'])
+  const words = quoted ? textOrEmpty(quoted['quote']) : textOrEmpty(nearest?.['text'])
+  const place = quoted ? objectOrNull(quoted['place']) : nearest
   const passage = typeof place?.['passage'] === 'number' ? `[${place['passage'] + 1}] ` : ''
   const absent = Array.isArray(claim['unsupported'])
     ? claim['unsupported'].filter((one) => typeof one === 'string')
@@ -98,25 +99,27 @@ function evidenceWords(claim: Record<string, unknown>): string {
 
 function criteriaLines(criteria: readonly Record<string, unknown>[]): ScoreDetail[] {
   return criteria.map((criterion) => {
-    const verdict = text(criterion['verdict'])
-    const quote = text(list(criterion['evidence'])[0]?.['quote'])
+    const verdict = textOrEmpty(criterion['verdict'])
+    const quote = textOrEmpty(objectsOf(criterion['evidence'])[0]?.['quote'])
     return {
       isGood: verdict === 'met' ? true : verdict === 'not_met' ? false : null,
-      label: `${text(criterion['id'])}: ${verdict.replaceAll('_', ' ')}`,
-      text: cut(quote === '' ? text(criterion['reasoning']) : `“${quote}” ${text(criterion['reasoning'])}`),
+      label: `${textOrEmpty(criterion['id'])}: ${verdict.replaceAll('_', ' ')}`,
+      text: cut(
+        quote === '' ? textOrEmpty(criterion['reasoning']) : `“${quote}” ${textOrEmpty(criterion['reasoning'])}`,
+      ),
     }
   })
 }
 
 function orderLines(orders: readonly Record<string, unknown>[]): ScoreDetail[] {
   return orders.map((order) => {
-    const winner = text(order['winner'])
-    const reasons = list(order['criteria'])
-      .map((criterion) => text(criterion['reasoning']))
+    const winner = textOrEmpty(order['winner'])
+    const reasons = objectsOf(order['criteria'])
+      .map((criterion) => textOrEmpty(criterion['reasoning']))
       .filter((reason) => reason !== '')
     return {
       isGood: winner === 'candidate' ? true : winner === 'baseline' ? false : null,
-      label: `${text(order['first'])} first: ${winner === 'tie' ? 'tie' : `${winner} wins`}`,
+      label: `${textOrEmpty(order['first'])} first: ${winner === 'tie' ? 'tie' : `${winner} wins`}`,
       text: cut(reasons[0] ?? ''),
     }
   })
@@ -124,11 +127,11 @@ function orderLines(orders: readonly Record<string, unknown>[]): ScoreDetail[] {
 
 /** What each judge of a panel said, and the one asked last; the panel's own verdict is the score. */
 function panelLines(details: Record<string, unknown>): ScoreDetail[] {
-  const last = record(details['escalation'])
-  const judges = [...list(details['panel']), ...(last === null ? [] : [last])]
+  const last = objectOrNull(details['escalation'])
+  const judges = [...objectsOf(details['panel']), ...(last === null ? [] : [last])]
   return judges.map((judge) => {
-    const label = `${text(judge['judge'])}${judge === last ? ' (asked last)' : ''}`
-    const winner = text(judge['winner'])
+    const label = `${textOrEmpty(judge['judge'])}${judge === last ? ' (asked last)' : ''}`
+    const winner = textOrEmpty(judge['winner'])
     if (winner !== '') {
       const words =
         judge['orderDisagreement'] === true
@@ -136,10 +139,10 @@ function panelLines(details: Record<string, unknown>): ScoreDetail[] {
           : `${winner === 'tie' ? 'tie' : `${winner} wins`}`
       return { isGood: winner === 'candidate' ? true : winner === 'baseline' ? false : null, label, text: words }
     }
-    const criteria = list(judge['criteria']).map(
-      (entry) => `${text(entry['id'])}: ${text(entry['verdict']).replaceAll('_', ' ')}`,
+    const criteria = objectsOf(judge['criteria']).map(
+      (entry) => `${textOrEmpty(entry['id'])}: ${textOrEmpty(entry['verdict']).replaceAll('_', ' ')}`,
     )
-    return { isGood: null, label, text: cut(text(judge['problem']) || criteria.join(', ')) }
+    return { isGood: null, label, text: cut(textOrEmpty(judge['problem']) || criteria.join(', ')) }
   })
 }
 
@@ -150,20 +153,6 @@ function termLines(details: Record<string, unknown>): ScoreDetail[] {
     ...terms('missing').map((term) => ({ isGood: false, label: 'missing', text: cut(term) })),
     ...terms('forbidden').map((term) => ({ isGood: false, label: 'forbidden', text: cut(term) })),
   ]
-}
-
-function record(value: unknown): Record<string, unknown> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : null
-}
-
-function list(value: unknown): readonly Record<string, unknown>[] {
-  return Array.isArray(value) ? value.map(record).filter((entry) => entry !== null) : []
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }
 
 function cut(value: string): string {

@@ -132,6 +132,19 @@ export async function readVersion(db: Db, route: string, version: number): Promi
   return row === undefined ? null : toVersion(row)
 }
 
+/** The version that a route's pointer stands at; null when there is no such route. Not locked. */
+export async function readStableVersion(db: Db, route: string): Promise<RouteVersion | null> {
+  const row = await db
+    .selectFrom('routes as r')
+    .innerJoin('route_versions as v', (join) =>
+      join.onRef('v.route', '=', 'r.name').onRef('v.version', '=', 'r.stable_version'),
+    )
+    .select(['v.route', 'v.version', 'v.spec', 'v.digest'])
+    .where('r.name', '=', route)
+    .executeTakeFirst()
+  return row === undefined ? null : { ...row, spec: row.spec as RouteVersion['spec'] }
+}
+
 /** Newest first. */
 export async function listVersions(
   db: Db,
